@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { existsSync } from 'node:fs'
+
+/** The oldest Node with a stable `node:sqlite` and type stripping: `engines` in package.json says the same. */
+const oldest = [24, 15]
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+const source = new URL('../src/cli/main.ts', import.meta.url)
+const isClone = existsSync(source)
+
+if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
+  const cure = isClone
+    ? 'run `npm ci`, then `npx sluice`: the clone brings its own Node'
+    : 'install it from https://nodejs.org'
+  process.stderr.write(`sluice needs Node ${oldest.join('.')} or newer and this is ${process.version}; ${cure}.\n`)
+  process.exitCode = 1
+} else {
+  await import(isClone ? source.href : new URL('../dist/cli/main.js', import.meta.url).href)
+}
