@@ -1,0 +1,34 @@
+/** Immutable objects by key: snapshot segments, reports. Keys are `/`-separated, lower case, without `..`. */
+export interface Blob {
+  /** Writes the whole object or nothing; an object that exists is replaced in one step. Durable when it returns. */
+  put(key: string, bytes: Uint8Array): Promise<void>
+  /** A writer whose object appears at `key`, durably, only when `close` returns; `abort` leaves nothing behind. */
+  writer(key: string): Promise<BlobWriter>
+  /** The bytes of the object, or of its range. Throws `BlobMissing` where there is none, or where the range lies outside. */
+  read(key: string, range?: { readonly offset: number; readonly length: number }): Promise<Buffer>
+  /** The object as a stream of buffers. */
+  stream(key: string): AsyncIterable<Buffer>
+  /** Size in bytes; `null` where there is none. */
+  size(key: string): Promise<number | null>
+  /** Keys that begin with `prefix`, sorted. */
+  list(prefix: string): AsyncIterable<string>
+  /** Removes all objects below `prefix`; none there is no error. */
+  removeAll(prefix: string): Promise<void>
+}
+
+export interface BlobWriter {
+  write(bytes: Uint8Array): Promise<void>
+  /** Makes the object visible and durable. */
+  close(): Promise<void>
+  abort(): Promise<void>
+}
+
+/** There is no object at the key, or it is shorter than the range asked for. */
+export class BlobMissing extends Error {
+  readonly key: string
+  constructor(key: string) {
+    super(`no object at ${key}`)
+    this.name = 'BlobMissing'
+    this.key = key
+  }
+}

@@ -1,0 +1,164 @@
+import type { NanoUsd } from './money.ts'
+
+/** A public job id: `job_` + UUIDv7 (contract §1). */
+export type JobId = string
+
+export const JOB_STATES = [
+  'created',
+  'queued',
+  'running',
+  'paused',
+  'finalizing',
+  'completed',
+  'failed',
+  'cancelled',
+] as const
+export type JobState = (typeof JOB_STATES)[number]
+
+export const PAUSE_REASONS = [
+  'user',
+  'budget',
+  'error_rate',
+  'provider_down',
+  'credentials',
+  'quota',
+  'storage',
+  'approval',
+] as const
+export type PauseReason = (typeof PAUSE_REASONS)[number]
+
+/** Why a job stands in `paused` or `failed`. */
+export type StateReason = PauseReason | 'gate' | 'timeout' | 'intake' | 'error'
+
+/** What another process asked for; read by workers at each heartbeat (architecture §4, Control). */
+export type Wanted = 'pause' | 'cancel'
+
+/** Which states a job may go to from each; terminal states change only through `retry` (a new round → `queued`). */
+export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = Object.freeze({
+  created: ['queued', 'failed', 'cancelled', 'paused'],
+  queued: ['running', 'paused', 'finalizing', 'cancelled', 'failed'],
+  running: ['paused', 'finalizing', 'failed', 'cancelled', 'queued'],
+  paused: ['queued', 'created', 'cancelled', 'failed', 'finalizing'],
+  finalizing: ['completed', 'failed', 'cancelled', 'paused'],
+  completed: ['queued'],
+  failed: ['queued'],
+  cancelled: ['queued'],
+})
+
+/** Whether the job is over (until a `retry` opens a new round). */
+export function isTerminal(state: JobState): boolean {
+  return state === 'completed' || state === 'failed' || state === 'cancelled'
+}
+
+/** Whether the guarded change `from` → `to` is one that a job may make. */
+export function mayBecome(from: JobState, to: JobState): boolean {
+  return JOB_TRANSITIONS[from].includes(to)
+}
+
+export type Priority = 'high' | 'normal' | 'low'
+
+export type Trigger = 'cli' | 'http' | 'schedule' | 'openai'
+
+/** Rows by outcome, and what they used. Kept per chunk, added to the job when the chunk completes: never counted over rows. */
+export interface Counters {
+  readonly succeeded: number
+  readonly failed: number
+  readonly skipped: number
+  readonly cancelled: number
+  /** Among the succeeded: answers reused. */
+  readonly cached: number
+  /** Rows that needed more than one counted attempt. */
+  readonly retried: number
+  /** Rows that were given to a fallback model at least once. */
+  readonly fallback: number
+  /** Attempts that stand in the ledger, counted or not. */
+  readonly attempts: number
+  readonly inputTokens: number
+  readonly cachedTokens: number
+  readonly outputTokens: number
+  readonly costNano: NanoUsd
+  /** Attempts whose price is unknown: where this is not 0, `costNano` is a lower bound. */
+  readonly unpriced: number
+}
+
+export const NO_COUNTS: Counters = Object.freeze({
+  succeeded: 0,
+  failed: 0,
+  skipped: 0,
+  cancelled: 0,
+  cached: 0,
+  retried: 0,
+  fallback: 0,
+  attempts: 0,
+  inputTokens: 0,
+  cachedTokens: 0,
+  outputTokens: 0,
+  costNano: 0,
+  unpriced: 0,
+})
+
+/** The sum of two counters, field by field. */
+export function addCounters(a: Counters, b: Counters): Counters {
+  const sum = { ...a } as Record<keyof Counters, number>
+  for (const key of Object.keys(NO_COUNTS) as (keyof Counters)[]) sum[key] += b[key]
+  return sum
+}
+
+/** Settings that `sluice set` may change while a job lives; `null`: as the spec says. */
+export interface JobSettings {
+  readonly concurrency: number | null
+  readonly priority: Priority | null
+}
+
+/** One job as the store holds it. */
+export interface Job {
+  readonly jobNo: number
+  readonly id: JobId
+  readonly tenantNo: number
+  /** Spec name, and the hash of its canonical JSON: its version. */
+  readonly specName: string
+  readonly specHash: string
+  readonly state: JobState
+  readonly reason: StateReason | null
+  /** One sentence for the user on `reason`. */
+  readonly detail: string | null
+  readonly wanted: Wanted | null
+  readonly wantedReason: StateReason | null
+  readonly wantedDetail: string | null
+  readonly trigger: Trigger
+  readonly triggerRef: string | null
+  readonly jobKey: string | null
+  /** 0 is the first pass; each `retry` adds one. */
+  readonly round: number
+  /** Rows in the manifest, unreadable ones included. Grows during intake. */
+  readonly rowsTotal: number
+  readonly chunksTotal: number
+  /** Chunks without all outcomes. */
+  readonly openChunks: number
+  /** Totals of the chunks that are done, and corrections by late bookings. */
+  readonly counters: Counters
+  readonly settings: JobSettings
+  /** Hash over the input's bytes as read, known when intake is complete. */
+  readonly inputHash: string | null
+  /** How the input was read, shown to the user: format, delimiter, columns, … */
+  readonly input: InputDescription | null
+  readonly createdAtMs: number
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+  /** Time spent queued, running or finalizing before the current stretch began. */
+  readonly activeMs: number
+  /** When the current stretch of activity began; `null` while paused or over. */
+  readonly activeSinceMs: number | null
+  readonly version: string
+}
+
+/** What intake found out about the input, and the columns that every row has. */
+export interface InputDescription {
+  readonly format: string
+  readonly files: number
+  readonly bytes: number
+  readonly columns: readonly string[]
+  /** For people: `delimiter ";"`, `encoding utf-16le`, `no header`. */
+  readonly notes: readonly string[]
+  readonly unreadable: number
+}

@@ -1,0 +1,16 @@
+import { type Counters, NO_COUNTS } from './job.ts'
+import type { Outcome } from './row.ts'
+
+/**
+ * What one outcome adds to the counters of its chunk, and takes away again when a new round takes it back. What its attempts used is
+ * counted as they end, and stays.
+ */
+export function countsOfOutcome(outcome: Pick<Outcome, 'state' | 'lane' | 'attempts' | 'fallback'>): Counters {
+  return {
+    ...NO_COUNTS,
+    [outcome.state]: 1,
+    cached: outcome.state === 'succeeded' && outcome.lane === 'cache' ? 1 : 0,
+    retried: outcome.attempts > 1 ? 1 : 0,
+    fallback: outcome.fallback ? 1 : 0,
+  }
+}

@@ -1,0 +1,120 @@
+import type { Cause } from './failure.ts'
+import type { Priority } from './job.ts'
+import type { JsonSchema, ModelTarget } from './request.ts'
+
+/** A spec with every default filled in: what its canonical JSON holds, and what the rest of the house works with (contract §6). */
+export interface Spec {
+  readonly version: 1
+  readonly name: string
+  readonly description: string | null
+  readonly tags: Readonly<Record<string, string>>
+  readonly vars: Readonly<Record<string, string | number | boolean>>
+  readonly input: InputSpec
+  readonly model: ModelSpec
+  readonly prompt: PromptSpec
+  readonly output: OutputSpec
+  readonly execution: ExecutionSpec
+  readonly priority: Priority
+  readonly budget: BudgetSpec
+  readonly gates: GatesSpec
+  readonly pauseIf: PauseIfSpec | null
+  readonly write: WriteSpec | null
+}
+
+export type InputFormat = 'csv' | 'tsv' | 'jsonl' | 'json' | 'parquet' | 'sql'
+
+/** Exactly one of `source` and `sql` is given. Paths are as written; they are relative to the spec's folder. */
+export interface InputSpec {
+  readonly source: string | null
+  readonly sql: string | null
+  /** `null`: by the file's name. */
+  readonly format: Exclude<InputFormat, 'sql'> | null
+  readonly key: string | null
+  /** A Liquid condition over the columns; rows that fail it are skipped. */
+  readonly where: string | null
+  /** Rows taken from the start of the input; those that `where` skips count. */
+  readonly limit: number | null
+  readonly csv: CsvSpec
+}
+
+/** `null`: found by looking at the file, and shown. */
+export interface CsvSpec {
+  readonly delimiter: string | null
+  readonly header: boolean | null
+  readonly encoding: 'utf-8' | 'utf-16le' | 'utf-16be' | 'latin1' | null
+}
+
+/** USD per million tokens, decimal strings. */
+export interface PriceSpec {
+  readonly input: string
+  readonly output: string
+  readonly cachedInput: string | null
+}
+
+export interface FallbackSpec {
+  readonly target: ModelTarget
+  readonly price: PriceSpec | null
+  readonly when: readonly Cause[]
+  /** Share of the job's rows that may go to it, 0..1; `null`: all. */
+  readonly maxShare: number | null
+}
+
+export interface ModelSpec {
+  readonly target: ModelTarget
+  readonly price: PriceSpec | null
+  readonly fallback: readonly FallbackSpec[]
+}
+
+export interface PromptSpec {
+  readonly system: string | null
+  /** `null`: the row as one JSON object. */
+  readonly user: string | null
+}
+
+export interface CheckSpec {
+  readonly that: string
+  readonly message: string
+}
+
+export interface OutputSpec {
+  /** `null`: plain text in the column `answer`. Else an object schema; its top-level properties are the output columns, in order. */
+  readonly schema: JsonSchema | null
+  /** Names of the output columns, in order: `['answer']` for plain text. */
+  readonly columns: readonly string[]
+  readonly checks: readonly CheckSpec[]
+  readonly onInvalid: { readonly attempts: number }
+}
+
+export interface ExecutionSpec {
+  readonly lane: 'live'
+  /** `null`: 200, or a twentieth of a smaller job, at least 10. */
+  readonly chunkRows: number | null
+  readonly chunksInFlight: number
+  readonly chunkAttempts: number
+  readonly concurrency: { readonly max: number }
+  readonly timeout: { readonly requestMs: number; readonly jobMs: number | null }
+  readonly retries: number
+  readonly cache: 'off' | 'job' | 'spec'
+}
+
+export interface BudgetSpec {
+  /** Tokens that all attempts of one row may use together, input and output. */
+  readonly rowTokens: number | null
+}
+
+export interface GatesSpec {
+  /** ok / (ok + failed), 0..1. */
+  readonly minSuccess: number | null
+  readonly maxCostPerRowNano: number | null
+}
+
+export interface PauseIfSpec {
+  /** Share of failed among ended rows, 0..1. */
+  readonly failedOver: number
+  readonly afterRows: number
+}
+
+export interface WriteSpec {
+  readonly path: string
+  readonly includeInput: boolean
+}

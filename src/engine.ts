@@ -1,0 +1,211 @@
+import type { Cause } from './domain/failure.ts'
+import type { Counters, Job, JobId, JobState, PauseReason, Priority, StateReason } from './domain/job.ts'
+import type { Message } from './domain/request.ts'
+import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
+import type { ExitCode, Finding } from './errors.ts'
+
+/**
+ * The engine, as every face sees it: a few verbs. Each verb that changes a job can be repeated without harm, and works from any process
+ * on the same data directory. Errors are `SluiceError`s.
+ */
+export interface Engine {
+  /** Finds everything that is wrong with a spec and its input at once; spends nothing. */
+  check(specPath: string, overrides?: SpecOverrides): Promise<CheckReport>
+  /**
+   * Creates the job and reads its input into the snapshot. With a job key that is taken: attaches to that job (same spec and input), or throws
+   * `job_key_conflict`. An intake that died before is continued. The job is `queued` when this returns (unless it is over already).
+   */
+  submit(request: SubmitRequest): Promise<Submitted>
+  /**
+   * Works on the job in this process until it is over, paused, or `signal` says stop (then rows in flight are finished, within a bound, and
+   * everything is checkpointed; `abandon` stops at once, still safe). Continues an unfinished intake first.
+   */
+  work(id: JobId, options: WorkOptions): Promise<JobStatus>
+  /** Makes a paused job `queued` again; a job that is queued or running stays so. Does not work on it. */
+  resume(id: JobId): Promise<Job>
+  pause(id: JobId): Promise<Job>
+  cancel(id: JobId): Promise<Job>
+  /** Opens a new round over the failed rows that match. */
+  retry(id: JobId, request: RetryRequest): Promise<{ readonly job: Job; readonly rows: number }>
+  set(id: JobId, settings: { readonly concurrency?: number; readonly priority?: Priority }): Promise<Job>
+  /** The newest job, or the newest that stands in one of `states`. */
+  latest(states?: readonly JobState[]): Promise<Job | null>
+  jobs(options: {
+    readonly limit: number
+    readonly states?: readonly JobState[]
+    readonly includeTries?: boolean
+  }): Promise<readonly JobStatus[]>
+  status(id: JobId): Promise<JobStatus>
+  /** Status at once, then whenever it changed (looked at about once a second), until the job stands still or `signal` aborts. */
+  watch(id: JobId, signal: AbortSignal): AsyncIterable<JobStatus>
+  /** Waits until the job stands still; `null` when the time passed first. */
+  wait(
+    id: JobId,
+    options: { readonly timeoutMs: number | null; readonly signal: AbortSignal },
+  ): Promise<JobStatus | null>
+  /** Writes the result table to `to` in input order; may be called while the job runs. Returns rows written. */
+  results(id: JobId, request: ResultsRequest): Promise<ResultsWritten>
+  /**
+   * Result rows as NDJSON, batch by batch as chunks finish, from after the batch that ended at `after`; ends when the job stands still and all
+   * that is done was given, or when `signal` aborts. No row twice, none missing.
+   */
+  follow(id: JobId, request: FollowRequest): AsyncIterable<FollowedRows>
+  /** Dead letters by cause, with an example each; with `cause`, only that one. */
+  failed(id: JobId, cause?: Cause): Promise<readonly FailedGroup[]>
+  /** The completion report of the job as it stands. */
+  report(id: JobId, format: 'md' | 'json'): Promise<string>
+  /** One row: its input, outcome and attempts. `row` is its key or index. */
+  row(id: JobId, row: string): Promise<RowView>
+  /** What would be sent for the first rows of a job, rendered; nothing is sent. */
+  prompts(id: JobId, limit: number): Promise<readonly PromptView[]>
+  close(): Promise<void>
+}
+
+export interface SpecOverrides {
+  readonly input?: string
+  readonly model?: string
+  readonly lane?: string
+  readonly limit?: number
+  readonly vars?: Readonly<Record<string, string>>
+}
+
+export interface CheckReport {
+  readonly findings: readonly Finding[]
+  readonly ok: boolean
+}
+
+export interface SubmitRequest {
+  readonly specPath: string
+  readonly overrides?: SpecOverrides
+  readonly jobKey?: string
+  /** `try`: which rows; absent: all. */
+  readonly selection?: RowPick
+  readonly signal?: AbortSignal
+  readonly onIntake?: (progress: {
+    readonly rows: number
+    readonly unreadable: number
+    readonly bytesRead: number
+    readonly bytesTotal: number | null
+  }) => void
+}
+
+/** Which rows of the input a trial takes. */
+export type RowPick =
+  | { readonly kind: 'first'; readonly n: number }
+  | { readonly kind: 'sample'; readonly n: number; readonly seed: number }
+  | { readonly kind: 'keys'; readonly keys: readonly string[] }
+
+export interface Submitted {
+  readonly job: Job
+  /** `false`: the job key already had this job. */
+  readonly created: boolean
+  /** Things the user should know: how the input was read, `auto` is `live`, … */
+  readonly notes: readonly string[]
+}
+
+export interface WorkOptions {
+  readonly signal: AbortSignal
+  readonly abandon: AbortSignal
+  /** Called about four times a second, and at each change of state. */
+  readonly onStatus?: (status: JobStatus) => void
+}
+
+export interface RetryRequest {
+  readonly causes?: readonly Cause[]
+  readonly chunks?: readonly number[]
+  readonly rows?: readonly string[]
+  readonly model?: string
+  /** `pinned`: the spec the job ran with; `current`: the file as it is now (its path is given). */
+  readonly spec?: 'pinned' | 'current'
+  readonly specPath?: string
+}
+
+export interface ResultsRequest {
+  readonly to:
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'stream'; readonly write: (text: string) => Promise<void> }
+  readonly format: 'csv' | 'jsonl' | 'parquet'
+  readonly only?: 'ok' | 'failed'
+  readonly safeCsv?: boolean
+  readonly includeInput?: boolean
+  readonly signal?: AbortSignal
+}
+
+export interface ResultsWritten {
+  readonly rows: number
+  readonly ok: number
+  readonly failed: number
+  readonly pending: number
+}
+
+export interface FollowRequest {
+  /** Opaque; `null`: from the start. */
+  readonly after: string | null
+  readonly only?: 'ok' | 'failed'
+  readonly signal: AbortSignal
+}
+
+/** Rows of the result table as whole NDJSON lines, and where to go on after them. */
+export interface FollowedRows {
+  readonly text: string
+  readonly rows: number
+  readonly cursor: string
+}
+
+/** A job with everything that a panel, a list or a summary line shows. */
+export interface JobStatus {
+  readonly job: Job
+  /** Totals so far, open chunks included. */
+  readonly counters: Counters
+  readonly chunksDone: number
+  readonly rowsDone: number
+  /** Rows that were done when this stretch of work began: a resumed bar starts there. */
+  readonly rowsAtStart: number
+  readonly elapsedMs: number
+  /** What only the process that works on the job knows; `null` elsewhere. */
+  readonly live: LiveStatus | null
+  /** Dead letters by cause, most first. */
+  readonly causes: readonly { readonly cause: Cause; readonly rows: number }[]
+  readonly exitCode: ExitCode
+  /** Model as asked, for the panel. */
+  readonly model: string
+}
+
+export interface LiveStatus {
+  readonly phase: 'intake' | 'working' | 'stopping' | 'waiting' | 'finalizing' | 'storage'
+  readonly inFlight: number
+  readonly concurrency: number
+  readonly rowsPerSecond: number
+  readonly tokensPerMinute: number
+  readonly etaMs: number | null
+  /** Failures of attempts that were, or are to be, asked again, by cause, in this process. */
+  readonly retrying: readonly { readonly cause: Cause; readonly attempts: number }[]
+  /** When the last commit returned, UTC ms. */
+  readonly lastCommitMs: number | null
+  /** E.g. `provider asked to wait: 12 s`. */
+  readonly note: string | null
+}
+
+export interface FailedGroup {
+  readonly cause: Cause
+  readonly rows: number
+  readonly meaning: string
+  readonly advice: string
+  readonly retryable: boolean
+  readonly examples: readonly StoredOutcome[]
+}
+
+export interface RowView {
+  readonly outcome: StoredOutcome | null
+  readonly input: Readonly<Record<string, unknown>> | null
+  readonly attempts: readonly StoredAttempt[]
+}
+
+export interface PromptView {
+  readonly rowId: string
+  readonly system: string | null
+  readonly messages: readonly Message[]
+  readonly error: string | null
+}
+
+export type { PauseReason, StateReason }

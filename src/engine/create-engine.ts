@@ -1,0 +1,82 @@
+import type { Job, JobId, JobState } from '../domain/job.ts'
+import type { Engine } from '../engine.ts'
+import { SluiceError } from '../errors.ts'
+import { cancel, pause, resume } from '../job/control.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import { checkFile } from './check.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import { failedGroups, promptViews, rowView } from './look.ts'
+import { reportOf, writeReport } from './report.ts'
+import { exportJob, writeConfigured } from './results.ts'
+import { openRetry } from './retry.ts'
+import { createStatusReader } from './status.ts'
+import { submit, TRY_REF } from './submission.ts'
+import { readRows, specOf } from './take-up.ts'
+import { waitForJob, watchJob } from './watch.ts'
+import { work } from './work.ts'
+
+/** Creates the engine over the adapters it is given. */
+export function createEngine(deps: EngineDeps): Engine {
+  const { store, runtime, tenantNo } = deps
+  const reader = createStatusReader(deps)
+  const jobDeps: JobDeps = {
+    store,
+    queue: deps.queue,
+    runtime,
+    isGone: deps.isGone,
+    specOf: (job) => specOf(deps, job),
+    readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
+    writeResults: (job, spec) => writeConfigured(deps, job, spec),
+    keepReport: (job) => writeReport(deps, job.jobNo),
+  }
+
+  const find = async (id: JobId): Promise<Job> => {
+    const job = await store.jobs.get(tenantNo, id)
+    if (job === null) throw new SluiceError('job_not_found', `there is no job ${id} in this data directory`)
+    return job
+  }
+  const changed = async (id: JobId, change: (job: Job) => Promise<void>): Promise<Job> => {
+    await change(await find(id))
+    return find(id)
+  }
+  const latest = async (states?: readonly JobState[]) => {
+    for (let before: number | undefined; ; ) {
+      const page = await store.jobs.list(tenantNo, { limit: 50, ...(before !== undefined && { before }), ...(states && { states }) })
+      const job = page.find((entry) => entry.triggerRef !== TRY_REF)
+      const last = page[page.length - 1]
+      if (job !== undefined || last === undefined) return job ?? null
+      before = last.jobNo
+    }
+  }
+
+  return Object.freeze({
+    check: (specPath, overrides) => checkFile(deps, specPath, overrides ?? {}),
+    submit: (request) => submit(deps, jobDeps, request),
+    work: async (id, options) => work(deps, jobDeps, reader, await find(id), options),
+    resume: (id) => changed(id, (job) => resume(jobDeps, job)),
+    pause: (id) => changed(id, (job) => pause(jobDeps, job)),
+    cancel: (id) => changed(id, (job) => cancel(jobDeps, job)),
+    async retry(id, request) {
+      const rows = await openRetry(deps, jobDeps, await find(id), request)
+      return { job: await find(id), rows }
+    },
+    set: (id, settings) => changed(id, (job) => store.jobs.set(job.jobNo, settings, runtime.now())),
+    latest,
+    async jobs({ limit, states, includeTries }) {
+      const jobs = await store.jobs.list(tenantNo, { limit: includeTries ? limit : limit * 2, ...(states && { states }) })
+      const shown = jobs.filter((job) => includeTries === true || job.triggerRef !== TRY_REF).slice(0, limit)
+      return Promise.all(shown.map((job) => reader.read(job.jobNo)))
+    },
+    status: async (id) => reader.read((await find(id)).jobNo),
+    async *watch(id, signal) {
+      yield* watchJob(reader, runtime, (await find(id)).jobNo, signal)
+    },
+    wait: async (id, options) => waitForJob(reader, runtime, (await find(id)).jobNo, options),
+    results: async (id, request) => exportJob(deps, await find(id), request),
+    failed: async (id, cause) => failedGroups(deps, await find(id), cause),
+    report: async (id, format) => reportOf(deps, await find(id), format),
+    row: async (id, row) => rowView(deps, await find(id), row),
+    prompts: async (id, limit) => promptViews(deps, await find(id), limit),
+    close: () => deps.close(),
+  } satisfies Engine)
+}

@@ -1,0 +1,38 @@
+import type { Blob } from '../blob/blob.ts'
+import type { Value } from '../domain/row.ts'
+import type { Events } from '../events.ts'
+import type { Lane } from '../lane/lane.ts'
+import type { Governor } from '../limit/governor.ts'
+import type { Models } from '../provider/model.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store } from '../store/store.ts'
+
+/** The adapters that an engine works with; joined in the composition root. */
+export interface EngineDeps {
+  readonly runtime: Runtime
+  readonly events: Events
+  readonly store: Store
+  readonly queue: Queue
+  readonly blob: Blob
+  readonly models: Models
+  readonly lane: Lane
+  readonly governor: Governor
+  readonly tenantNo: number
+  /** Reads a variable of the environment: for `${NAME}` in specs. */
+  readonly env: (name: string) => string | undefined
+  /** For files that an intake needs while it runs. */
+  readonly workDir: string
+  /** Says that this process works under a worker id, until released. */
+  readonly register: (workerId: string) => Promise<{ release(): Promise<void> }>
+  readonly isGone: (workerId: string) => Promise<boolean>
+  readonly writeParquet: (table: ParquetTable) => Promise<void>
+  /** Undoes `compose`: closes the store, sockets and timers. */
+  readonly close: () => Promise<void>
+}
+
+export interface ParquetTable {
+  readonly path: string
+  readonly columns: readonly { readonly name: string; readonly type: 'string' | 'int64' | 'double' | 'boolean' | 'json' }[]
+  readonly rows: AsyncIterable<readonly Value[]>
+}

@@ -1,0 +1,59 @@
+import type { Job } from '../domain/job.ts'
+import type { SubmitRequest } from '../engine.ts'
+import { SluiceError } from '../errors.ts'
+import { runIntake } from '../intake/intake.ts'
+import { enqueueFinalizer, enqueueOpenChunks } from '../job/enqueue.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import type { Submission } from './submission.ts'
+import { specOf } from './take-up.ts'
+
+/**
+ * Reads the job's input into its snapshot and queues the job; an intake that died is continued where its last segment ended. Input that cannot
+ * be used ends the job as `failed` (`intake`) and the error is thrown. Aborting leaves the job as it is, to be continued.
+ */
+export async function bringIn(
+  deps: EngineDeps,
+  jobDeps: JobDeps,
+  job: Job,
+  options: { readonly signal: AbortSignal; readonly onIntake?: SubmitRequest['onIntake'] },
+): Promise<void> {
+  const { store, runtime } = deps
+  const spec = await specOf(deps, job)
+  const submission = JSON.parse(await store.jobs.submission(job.jobNo)) as Submission
+  try {
+    const done = await runIntake({
+      spec,
+      baseDir: submission.baseDir,
+      selection: submission.selection,
+      job,
+      blob: deps.blob,
+      chunks: store.chunks,
+      runtime,
+      workDir: deps.workDir,
+      signal: options.signal,
+      ...(options.onIntake && { onProgress: options.onIntake }),
+    })
+    await store.write(async (tx) => {
+      await store.chunks.closeManifest(tx, job.jobNo, done.input, done.inputHash)
+      const changed = await store.jobs.change(tx, job.jobNo, ['created'], { to: 'queued', atMs: runtime.now() })
+      if (!changed) return
+      const open = await enqueueOpenChunks(jobDeps, tx, job)
+      if (open > 0) return
+      // No rows at all: there is nothing to wait for.
+      await store.jobs.change(tx, job.jobNo, ['queued'], { to: 'finalizing', atMs: runtime.now() })
+      await enqueueFinalizer(jobDeps, tx, job)
+    })
+  } catch (error) {
+    if (error instanceof SluiceError && !options.signal.aborted) await endForInput(deps, job, error)
+    throw error
+  }
+}
+
+async function endForInput(deps: EngineDeps, job: Job, error: SluiceError): Promise<void> {
+  if (error.code === 'storage') return
+  await deps.store.write((tx) =>
+    deps.store.jobs.change(tx, job.jobNo, ['created'], { to: 'failed', reason: 'intake', detail: error.message, atMs: deps.runtime.now() }),
+  )
+}
+

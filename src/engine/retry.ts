@@ -1,0 +1,54 @@
+import type { Job } from '../domain/job.ts'
+import type { RetryRequest } from '../engine.ts'
+import { SluiceError } from '../errors.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import { retry } from '../job/retry.ts'
+import { createRowProgram } from '../row/program.ts'
+import { canonicalSpec } from '../spec/canonical.ts'
+import { loadSpec } from '../spec/load.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import type { Submission } from './submission.ts'
+import { columnsOf, openTargets, specOf } from './take-up.ts'
+
+/**
+ * Opens a new round over the rows that match (see Engine.retry). The spec is the one the job ran with, or the file as it is now; `model` replaces
+ * its model. Either is compiled against the snapshot's columns first: the input itself is never read again.
+ */
+export async function openRetry(deps: EngineDeps, jobDeps: JobDeps, job: Job, request: RetryRequest): Promise<number> {
+  const specHash = await specForRetry(deps, job, request)
+  const chunkNos = request.chunks
+  const selection = {
+    ...(request.causes && { causes: request.causes }),
+    ...(chunkNos && { chunkNos }),
+    ...(request.rows && { rowIds: request.rows }),
+  }
+  return retry(jobDeps, job, selection, specHash)
+}
+
+async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): Promise<string> {
+  const now = deps.runtime.now()
+  if (request.spec === 'current') {
+    const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+    const path = request.specPath ?? submission.specPath
+    const overrides = request.model === undefined ? {} : { model: request.model }
+    const loaded = await loadSpec(path, { env: deps.env, overrides })
+    if (loaded.spec.name !== job.specName) {
+      throw new SluiceError('usage', `${path} is the spec ${JSON.stringify(loaded.spec.name)}, the job ran ${JSON.stringify(job.specName)}`)
+    }
+    createRowProgram(loaded.spec, columnsOf(job))
+    openTargets(deps, loaded.spec)
+    await deps.store.specs.put(job.tenantNo, loaded.hash, loaded.spec.name, loaded.canonicalJson, now)
+    return loaded.hash
+  }
+  const pinned = await specOf(deps, job)
+  if (request.model === undefined) {
+    openTargets(deps, pinned)
+    return job.specHash
+  }
+  const target = { ...pinned.model.target, id: request.model }
+  const changed = { ...pinned, model: { ...pinned.model, target, price: null } }
+  openTargets(deps, changed)
+  const { hash, canonicalJson } = canonicalSpec(changed)
+  await deps.store.specs.put(job.tenantNo, hash, changed.name, canonicalJson, now)
+  return hash
+}

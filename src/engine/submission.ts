@@ -1,0 +1,87 @@
+import type { Job } from '../domain/job.ts'
+import type { RowPick, SubmitRequest, Submitted } from '../engine.ts'
+import { SluiceError } from '../errors.ts'
+import { describeInput } from '../intake/describe.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import { createRowProgram } from '../row/program.ts'
+import { type LoadedSpec, loadSpec } from '../spec/load.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import { bringIn } from './intake.ts'
+import { openTargets } from './take-up.ts'
+
+/** What a job keeps of its submission, for an intake that has to go on in another process. */
+export interface Submission {
+  readonly baseDir: string
+  readonly specPath: string
+  readonly selection: RowPick | null
+}
+
+/** The trigger reference of jobs that `sluice try` makes: they are left out of lists. */
+export const TRY_REF = 'try'
+
+/**
+ * Creates a job and reads its input (see Engine.submit). Before anything is created: the spec is loaded, its models and keys are looked up, and its
+ * templates are compiled against the input's columns, so that what can be found for free is found first.
+ */
+export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: SubmitRequest): Promise<Submitted> {
+  const { store, runtime } = deps
+  const loaded = await loadSpec(request.specPath, { env: deps.env, overrides: request.overrides ?? {} })
+  const { spec } = loaded
+  const known = request.jobKey === undefined ? null : await store.jobs.byKey(deps.tenantNo, request.jobKey)
+  if (known !== null) return attach(deps, jobDeps, known, loaded, request)
+  openTargets(deps, spec)
+  const input = await describeInput({ spec, baseDir: loaded.baseDir })
+  createRowProgram(spec, input.columns)
+  refuseClashes(spec.output.columns, input.columns)
+  await store.specs.put(deps.tenantNo, loaded.hash, spec.name, loaded.canonicalJson, runtime.now())
+  const submission: Submission = { baseDir: loaded.baseDir, specPath: request.specPath, selection: request.selection ?? null }
+  const { job, created } = await store.jobs.create({
+    id: `job_${runtime.uuid()}`,
+    tenantNo: deps.tenantNo,
+    specName: spec.name,
+    specHash: loaded.hash,
+    trigger: 'cli',
+    triggerRef: request.selection === undefined ? null : TRY_REF,
+    jobKey: request.jobKey ?? null,
+    settings: { concurrency: null, priority: null },
+    submission: JSON.stringify(submission),
+    atMs: runtime.now(),
+  })
+  // Somebody else was faster with the same key.
+  if (!created) return attach(deps, jobDeps, job, loaded, request)
+  await bringIn(deps, jobDeps, job, intakeOptions(request))
+  return { job: await reread(deps, job), created, notes: [...loaded.notes, ...input.notes] }
+}
+
+/** A job key that is taken: its job is continued, where it is the same work. */
+async function attach(deps: EngineDeps, jobDeps: JobDeps, job: Job, loaded: LoadedSpec, request: SubmitRequest): Promise<Submitted> {
+  await refuseOtherWork(deps, job, loaded)
+  if (job.state === 'created') await bringIn(deps, jobDeps, job, intakeOptions(request))
+  return { job: await reread(deps, job), created: false, notes: loaded.notes }
+}
+
+function intakeOptions(request: SubmitRequest) {
+  const signal = request.signal ?? new AbortController().signal
+  return { signal, ...(request.onIntake && { onIntake: request.onIntake }) }
+}
+
+async function reread(deps: EngineDeps, job: Job): Promise<Job> {
+  return (await deps.store.jobs.getByNo(job.jobNo)) ?? job
+}
+
+/** The same key with another spec is a mistake that must not bill (contract §5). */
+async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec): Promise<void> {
+  if (job.specHash === loaded.hash) {
+    const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+    if (before.baseDir === loaded.baseDir) return
+  }
+  throw new SluiceError('job_key_conflict', `the job key of ${job.id} belongs to another spec or input`)
+}
+
+function refuseClashes(outputColumns: readonly string[], inputColumns: readonly string[]): void {
+  const clash = outputColumns.find((name) => inputColumns.includes(name))
+  if (clash === undefined) return
+  throw new SluiceError('spec_invalid', `the output field ${JSON.stringify(clash)} is named like an input column`, {
+    hint: `Rename the output field, to ${JSON.stringify(`${clash}_label`)} for example.`,
+  })
+}

@@ -1,0 +1,59 @@
+import type { Chunk } from '../domain/chunk.ts'
+import type { Job } from '../domain/job.ts'
+import type { Row } from '../domain/row.ts'
+import type { Spec } from '../domain/spec.ts'
+import { SluiceError } from '../errors.ts'
+import { readChunk } from '../intake/read-chunk.ts'
+import { createRowProgram } from '../row/program.ts'
+import { specFromCanonical } from '../spec/canonical.ts'
+import type { JobRun, TargetRun } from '../worker/job-run.ts'
+import type { EngineDeps } from './engine-deps.ts'
+
+/** The spec version that a job runs with now, as it was submitted. */
+export async function specOf(deps: Pick<EngineDeps, 'store'>, job: Job): Promise<Spec> {
+  const canonical = await deps.store.specs.get(job.tenantNo, job.specHash)
+  if (canonical === null) throw new SluiceError('internal', `spec ${job.specHash} of ${job.id} is not in the store`)
+  return specFromCanonical(canonical)
+}
+
+/** Names of the input's columns, as intake found them. */
+export function columnsOf(job: Job): readonly string[] {
+  return job.input?.columns ?? []
+}
+
+/** Reads a chunk's rows back from the snapshot. */
+export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, chunk: Chunk): Promise<readonly Row[]> {
+  const columns = columnsOf(job)
+  const key = spec.input.key === null ? null : columns.indexOf(spec.input.key)
+  return readChunk(deps.blob, chunk, columns, key)
+}
+
+/** The models of a spec, the spec's own at -1. Throws SluiceError `credentials_missing` when a key is not set. */
+export function openTargets(deps: Pick<EngineDeps, 'models'>, spec: Spec): ReadonlyMap<number, TargetRun> {
+  const { models } = deps
+  const all = [{ target: spec.model.target, price: spec.model.price }, ...spec.model.fallback]
+  return new Map(
+    all.map(({ target, price }, index) => {
+      models.open(target)
+      return [index - 1, { modelId: target.id, account: models.account(target), price: models.price(target, price) }]
+    }),
+  )
+}
+
+/** Takes a job up for work, in its current round. */
+export async function takeUp(deps: EngineDeps, job: Job): Promise<JobRun> {
+  const spec = await specOf(deps, job)
+  const columns = columnsOf(job)
+  const progress = await deps.store.jobs.progress(job.jobNo)
+  return {
+    job,
+    spec,
+    columns,
+    program: createRowProgram(spec, columns),
+    targets: openTargets(deps, spec),
+    answerScope: { off: null, job: `job:${job.jobNo}`, spec: `spec:${job.specName}` }[spec.execution.cache],
+    fallbackRows: progress.counters.fallback,
+    ended: { ok: 0, failed: 0 },
+    stop: null,
+  }
+}

@@ -1,0 +1,99 @@
+import { isTerminal, type Job } from '../domain/job.ts'
+import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import { finalize } from '../job/finalize.ts'
+import { fulfilWish } from '../job/control.ts'
+import { processToken } from '../runtime.ts'
+import { createWorker, type Worker } from '../worker/worker.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import { bringIn } from './intake.ts'
+import { type Meter, startMeter } from './meter.ts'
+import { rowsEnded, type StatusReader } from './status.ts'
+import { openTargets, readRows, specOf, takeUp } from './take-up.ts'
+
+/** How often a panel hears. */
+const STATUS_MS = 250
+
+/** Works on one job in this process until it stands still (see Engine.work). */
+export async function work(deps: EngineDeps, jobDeps: JobDeps, reader: StatusReader, job: Job, options: WorkOptions): Promise<JobStatus> {
+  if (isTerminal(job.state) || job.state === 'paused') return reader.read(job.jobNo)
+  const spec = await specOf(deps, job)
+  const accounts = new Set([...openTargets(deps, spec).values()].map((target) => target.account))
+  if (job.state === 'created') await bringIn(deps, jobDeps, job, { signal: options.signal })
+  const rowsAtStart = rowsEnded((await deps.store.jobs.progress(job.jobNo)).counters)
+  const workerId = processToken()
+  const registration = await deps.register(workerId)
+  const meter = startMeter(deps.events, deps.runtime, job.jobNo, accounts)
+  const worker = createWorker({
+    workerId,
+    runtime: deps.runtime,
+    events: deps.events,
+    store: deps.store,
+    queue: deps.queue,
+    governor: deps.governor,
+    lane: deps.lane,
+    takeUp: (taken) => takeUp(deps, taken),
+    readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
+    isGone: deps.isGone,
+    finalize: (jobNo, round) => finalize(jobDeps, jobNo, round),
+    fulfilWish: (jobNo) => fulfilWish(jobDeps, jobNo),
+  })
+  const account = [...accounts][0] as string
+  const live = (status: Omit<JobStatus, 'live'>) => liveOf(deps, worker, meter, account, status, options)
+  const ended = new AbortController()
+  const reporting = report(deps, reader, job.jobNo, { live, rowsAtStart }, options, ended.signal)
+  try {
+    await worker.run({ jobNo: job.jobNo, chunks: spec.execution.chunksInFlight, signal: options.signal, abandon: options.abandon })
+  } finally {
+    ended.abort()
+    await reporting
+    meter.stop()
+    await registration.release()
+  }
+  const last = await reader.read(job.jobNo, { live, rowsAtStart })
+  options.onStatus?.(last)
+  return last
+}
+
+async function report(
+  deps: EngineDeps,
+  reader: StatusReader,
+  jobNo: number,
+  more: NonNullable<Parameters<StatusReader['read']>[1]>,
+  options: WorkOptions,
+  ended: AbortSignal,
+): Promise<void> {
+  if (options.onStatus === undefined) return
+  while (!ended.aborted) {
+    options.onStatus(await reader.read(jobNo, more))
+    await deps.runtime.sleep(STATUS_MS, ended).catch(() => {})
+  }
+}
+
+function liveOf(
+  deps: EngineDeps,
+  worker: Worker,
+  meter: Meter,
+  account: string,
+  status: Omit<JobStatus, 'live'>,
+  options: WorkOptions,
+): LiveStatus {
+  const { view } = worker
+  const note = meter.note()
+  const rate = meter.rowsPerSecond
+  const left = status.job.rowsTotal - status.rowsDone
+  const waiting = note !== null && view.inFlight === 0
+  const working = waiting ? 'waiting' : 'working'
+  const stopping = view.stopping || options.signal.aborted
+  return {
+    phase: view.storageFailing ? 'storage' : stopping ? 'stopping' : status.job.state === 'finalizing' ? 'finalizing' : working,
+    inFlight: view.inFlight,
+    concurrency: deps.governor.state(account).concurrency,
+    rowsPerSecond: rate,
+    tokensPerMinute: meter.tokensPerMinute,
+    etaMs: rate > 0 && left > 0 ? (left / rate) * 1000 : null,
+    retrying: meter.retrying,
+    lastCommitMs: view.lastCommitMs,
+    note,
+  }
+}

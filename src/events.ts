@@ -1,0 +1,71 @@
+import type { ChunkRef } from './domain/chunk.ts'
+import type { Cause } from './domain/failure.ts'
+import type { Counters, JobId, JobState, StateReason } from './domain/job.ts'
+import type { LimitSignal } from './domain/limit-signal.ts'
+
+/** Everything that happens in a process and that somebody may want to know. Holds no row contents and no keys. */
+export interface EventMap {
+  'job.state': {
+    readonly id: JobId
+    readonly jobNo: number
+    readonly from: JobState
+    readonly to: JobState
+    readonly reason: StateReason | null
+  }
+  'chunk.claimed': ChunkRef & { readonly epoch: number; readonly rows: number; readonly lost: number }
+  'chunk.done': ChunkRef
+  'chunk.released': ChunkRef
+  /** Its epoch had passed: another worker has it. */
+  'chunk.stale': ChunkRef
+  /** After the commit that holds the attempt. */
+  'attempt.ended': {
+    readonly jobNo: number
+    readonly cause: Cause | null
+    readonly tokens: number
+    readonly again: boolean
+  }
+  /** After the commit that holds the outcomes. */
+  'rows.ended': {
+    readonly jobNo: number
+    readonly rows: number
+    readonly delta: Counters
+    readonly causes: readonly Cause[]
+  }
+  'limit.signal': { readonly account: string; readonly signal: LimitSignal }
+  'limit.changed': { readonly account: string; readonly concurrency: number; readonly reason: string }
+  'limit.wait': { readonly account: string; readonly untilMs: number; readonly cause: Cause }
+  'storage.failing': { readonly message: string }
+  'storage.back': { readonly afterMs: number }
+  'worker.defect': { readonly message: string }
+}
+
+export type EventName = keyof EventMap
+
+/** Events within one process: whoever subscribes can look, and can never break the work. */
+export interface Events {
+  emit<N extends EventName>(name: N, event: EventMap[N]): void
+  /** Calls `listener` for each; returns the way out. */
+  on<N extends EventName>(name: N, listener: (event: EventMap[N]) => void): () => void
+}
+
+/** Creates the events of one process. What a listener throws goes to `onDefect`, not to the emitter. */
+export function createEvents(onDefect: (name: EventName, error: unknown) => void): Events {
+  const listeners = new Map<EventName, Set<(event: never) => void>>()
+  return Object.freeze({
+    emit<N extends EventName>(name: N, event: EventMap[N]) {
+      for (const listener of listeners.get(name) ?? []) {
+        try {
+          ;(listener as (event: EventMap[N]) => void)(event)
+        } catch (error) {
+          onDefect(name, error)
+        }
+      }
+    },
+    on<N extends EventName>(name: N, listener: (event: EventMap[N]) => void) {
+      const set = listeners.get(name) ?? new Set()
+      listeners.set(name, set)
+      set.add(listener as (event: never) => void)
+      return () => set.delete(listener as (event: never) => void)
+    },
+  })
+}

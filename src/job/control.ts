@@ -1,0 +1,87 @@
+import { isTerminal, type Job, type StateReason } from '../domain/job.ts'
+import { SluiceError } from '../errors.ts'
+import { cancelOpenChunks } from './cancel.ts'
+import { enqueueFinalizer, enqueueOpenChunks } from './enqueue.ts'
+import type { JobDeps } from './job-deps.ts'
+
+/** States in which a job has not stood still. */
+const ACTIVE = ['created', 'queued', 'running', 'finalizing'] as const
+
+/** Reasons that end a job instead of pausing it. */
+const ENDINGS: ReadonlySet<StateReason> = new Set<StateReason>(['timeout', 'error', 'intake'])
+
+/**
+ * Makes the change of state that `jobs.wanted` asks for. Does nothing while a worker holds a message of the job: the last one to give its
+ * chunks back calls again. Harmless to repeat.
+ */
+export async function fulfilWish(deps: JobDeps, jobNo: number): Promise<void> {
+  const { store, queue, runtime } = deps
+  await queue.reclaim(deps.isGone)
+  const job = await store.jobs.getByNo(jobNo)
+  if (job === null || job.wanted === null || job.state === 'finalizing') return
+  if (isTerminal(job.state) || (job.state === 'paused' && job.wanted === 'pause')) {
+    await store.jobs.want(jobNo, null)
+    return
+  }
+  if ((await queue.depth(jobNo)).leased > 0) return
+  if (job.wanted === 'cancel') return cancelOpenChunks(deps, job)
+  const ends = job.wantedReason !== null && ENDINGS.has(job.wantedReason)
+  await store.write(async (tx) => {
+    await store.chunks.takeBack(tx, jobNo)
+    await queue.purge(tx, jobNo)
+    await store.jobs.change(tx, jobNo, ['created', 'queued', 'running'], {
+      to: ends ? 'failed' : 'paused',
+      reason: job.wantedReason ?? 'user',
+      detail: job.wantedDetail,
+      atMs: runtime.now(),
+    })
+  })
+}
+
+/** Asks for a pause, and makes it at once where nobody works on the job. A job that is paused stays so. */
+export async function pause(deps: JobDeps, job: Job): Promise<void> {
+  if (job.state === 'paused') return
+  if (isTerminal(job.state) || job.state === 'finalizing') throw inNoState(job, 'paused')
+  await deps.store.jobs.want(job.jobNo, 'pause', 'user', 'paused by the user')
+  await fulfilWish(deps, job.jobNo)
+}
+
+/** Asks for the end of the job, and makes it at once where nobody works on it. A cancelled job stays so. */
+export async function cancel(deps: JobDeps, job: Job): Promise<void> {
+  if (job.state === 'cancelled') return
+  if (isTerminal(job.state) || job.state === 'finalizing') throw inNoState(job, 'cancelled')
+  await deps.store.jobs.want(job.jobNo, 'cancel', null, null)
+  await fulfilWish(deps, job.jobNo)
+}
+
+/**
+ * Makes a paused job `queued` (or `created`, where its input was not read to the end), with a message for every open chunk. On a job that is
+ * queued, running or finalizing it mends the queue, forgives the deaths of its chunks, and withdraws a wish to pause that nobody has obeyed yet.
+ */
+export async function resume(deps: JobDeps, job: Job): Promise<void> {
+  const { store, queue, runtime } = deps
+  if (isTerminal(job.state)) throw inNoState(job, 'resumed')
+  if (job.wanted === 'cancel') throw inNoState(job, 'resumed: it is being cancelled')
+  await queue.reclaim(deps.isGone)
+  const intakeDone = (await store.chunks.intakeProgress(job.jobNo)).done
+  if (job.wanted === 'pause') await store.jobs.want(job.jobNo, null)
+  await store.write(async (tx) => {
+    if (job.state === 'paused') {
+      const to = intakeDone ? 'queued' : 'created'
+      await store.jobs.change(tx, job.jobNo, ['paused'], { to, atMs: runtime.now() })
+    }
+    if (!intakeDone) return
+    await store.chunks.forgiveDeaths(tx, job.jobNo)
+    if ((await queue.depth(job.jobNo)).leased === 0) await store.chunks.takeBack(tx, job.jobNo)
+    const open = await enqueueOpenChunks(deps, tx, job)
+    if (job.state === 'finalizing' || (open === 0 && job.openChunks === 0)) await enqueueFinalizer(deps, tx, job)
+  })
+  await store.restoreBallast()
+}
+
+function inNoState(job: Job, what: string): SluiceError {
+  const active = (ACTIVE as readonly string[]).includes(job.state)
+  return new SluiceError('job_state', `${job.id} is ${job.state} and cannot be ${what}`, {
+    hint: active ? 'Wait for it: `sluice wait`.' : 'Terminal states change only through `sluice retry`.',
+  })
+}

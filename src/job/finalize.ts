@@ -1,0 +1,31 @@
+import { SluiceError } from '../errors.ts'
+import { measureGates } from './gates.ts'
+import type { JobDeps } from './job-deps.ts'
+
+/**
+ * Ends a round whose rows all have outcomes: writes the results where the spec says, measures the gates, and makes the job `completed` or
+ * `failed`. Called at least once per round; only the first to get through changes anything.
+ */
+export async function finalize(deps: JobDeps, jobNo: number, round: number): Promise<void> {
+  const { store, runtime } = deps
+  const progress = await store.jobs.progress(jobNo)
+  const { job } = progress
+  if (job.state !== 'finalizing' || job.round !== round) return
+  const spec = await deps.specOf(job)
+  const missed = measureGates(spec.gates, progress.counters).filter((gate) => !gate.passed)
+  let broken: string | null = null
+  if (spec.write !== null) {
+    try {
+      await deps.writeResults(job, spec)
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error
+      broken = `the results could not be written: ${error.message}`
+    }
+  }
+  const reason = broken !== null ? 'error' : missed.length > 0 ? 'gate' : null
+  const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
+  const changed = await store.write((tx) =>
+    store.jobs.change(tx, jobNo, ['finalizing'], { to: reason === null ? 'completed' : 'failed', reason, detail, atMs: runtime.now() }),
+  )
+  if (changed) await deps.keepReport(job)
+}

@@ -1,0 +1,22 @@
+import type { Row } from '../domain/row.ts'
+import type { Chunk } from '../domain/chunk.ts'
+import type { Job } from '../domain/job.ts'
+import type { Spec } from '../domain/spec.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store } from '../store/store.ts'
+
+/** What the verbs that change a job as a whole are given. */
+export interface JobDeps {
+  readonly store: Store
+  readonly queue: Queue
+  readonly runtime: Runtime
+  /** Whether a worker's process is known to be dead. */
+  readonly isGone: (workerId: string) => Promise<boolean>
+  readonly readRows: (job: Job, chunk: Chunk) => Promise<readonly Row[]>
+  readonly specOf: (job: Job) => Promise<Spec>
+  /** Writes the job's results where its spec's `write` says. Rejects with a SluiceError when that cannot be done. */
+  readonly writeResults: (job: Job, spec: Spec) => Promise<void>
+  /** Keeps the report of an ended round among the job's artifacts. */
+  readonly keepReport: (job: Job) => Promise<void>
+}

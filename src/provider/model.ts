@@ -1,0 +1,30 @@
+import type { Completion } from '../domain/completion.ts'
+import type { Price } from '../domain/money.ts'
+import type { ModelRequest, ModelTarget } from '../domain/request.ts'
+import type { PriceSpec } from '../domain/spec.ts'
+
+/** One way to ask a model. It never throws for what a provider does: every failure comes back as a value, classified. */
+export interface Model {
+  complete(request: ModelRequest, options: CompleteOptions): Promise<Completion>
+}
+
+export interface CompleteOptions {
+  /** Of the whole request, from sending to the last byte. When it passes, the completion is a `timeout`. */
+  readonly timeoutMs: number
+  /** Abandons the request; the completion is then `cancelled`. */
+  readonly signal: AbortSignal
+  /** Travels as `x-sluice-attempt` to simulators on this machine only, so that a trial can compare two ledgers. */
+  readonly attemptId: string
+}
+
+/** The models that can be reached, by target. */
+export interface Models {
+  /** The model for a target. Throws SluiceError: `credentials_missing` (key variable not set), `spec_invalid` (unknown provider, no base_url). */
+  open(target: ModelTarget): Model
+  /** Price of a target: the spec's own, else the table's, else `null`. */
+  price(target: ModelTarget, own: PriceSpec | null): Price | null
+  /** Names the provider account and model whose limits a target shares; holds no key. */
+  account(target: ModelTarget): string
+  /** Closes all sockets. */
+  close(): Promise<void>
+}

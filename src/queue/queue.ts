@@ -1,0 +1,57 @@
+import type { ChunkRef } from '../domain/chunk.ts'
+import type { Priority } from '../domain/job.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
+
+/** What a message asks a worker to do: work on a chunk, or finalize a job's round. */
+export type Task =
+  | ({ readonly kind: 'chunk' } & ChunkRef)
+  | { readonly kind: 'finalize'; readonly jobNo: number; readonly round: number }
+
+/** One delivery of a message to one worker. Only the latest delivery of a message may extend, complete or release it. */
+export interface Delivery {
+  readonly messageId: string
+  readonly task: Task
+  readonly tenantNo: number
+  /** Identifies this delivery: an older one of the same message has no power. */
+  readonly receipt: string
+  /** From 1: how often the message was delivered since it was enqueued or released on purpose. */
+  readonly deliveries: number
+}
+
+export interface NewMessage {
+  readonly task: Task
+  readonly tenantNo: number
+  readonly priority: Priority
+  /** Not delivered before; ms from now. */
+  readonly delayMs?: number
+}
+
+/**
+ * Delivers references to work at least once; the chunk's epoch decides who may write. The manifest is the truth: every message can be
+ * made again from it. Whatever changes together with the store takes the store's transaction.
+ */
+export interface Queue {
+  /** Adds messages; a message for the same task that is already there stays as it is. Part of `tx`. */
+  enqueue(tx: StoreTx, messages: readonly NewMessage[]): Promise<void>
+  /** Leases up to `limit` due messages to `worker`: highest priority, then oldest. With `jobNo`, only that job's. */
+  fetch(worker: string, limit: number, filter?: { readonly jobNo?: number }): Promise<readonly Delivery[]>
+  /** Renews the leases; returns the deliveries that are still held. One that is missing there was lost to another worker. */
+  extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]>
+  /** Removes the message. `false`: the lease was lost; whoever has the message now finds its chunk done. Part of `tx`. */
+  complete(tx: StoreTx, delivery: Delivery): Promise<boolean>
+  /** Gives the message back, to be delivered after `delayMs`; its deliveries start anew. `false`: the lease was lost. Part of `tx`. */
+  release(tx: StoreTx, delivery: Delivery, delayMs: number): Promise<boolean>
+  /** Removes all messages of a job, leased or not. Part of `tx`. */
+  purge(tx: StoreTx, jobNo: number): Promise<void>
+  /** Frees the leases of workers that `isGone` says are dead, and those that ran out. Returns how many. */
+  reclaim(isGone: (worker: string) => Promise<boolean>): Promise<number>
+  /** Messages of a job that wait, are delayed, or are leased. */
+  depth(
+    jobNo: number,
+  ): Promise<{
+    readonly ready: number
+    readonly delayed: number
+    readonly leased: number
+    readonly nextDueMs: number | null
+  }>
+}

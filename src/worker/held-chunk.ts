@@ -1,0 +1,38 @@
+import type { PastAttempt } from '../domain/attempt.ts'
+import type { Chunk, ChunkClaim } from '../domain/chunk.ts'
+import type { Row } from '../domain/row.ts'
+import type { Delivery } from '../queue/queue.ts'
+import type { Sendable } from '../row/row.ts'
+import type { JobRun } from './job-run.ts'
+
+/** A chunk that this worker holds. */
+export interface HeldChunk {
+  readonly run: JobRun
+  readonly chunk: Chunk
+  readonly claim: ChunkClaim
+  readonly delivery: Delivery
+  /** Rows without an outcome handed to the recorder. */
+  open: number
+  /** Rows with a request on its way, or its booking. */
+  inFlight: number
+  /** Its epoch has passed, or its lease was lost: nothing of it is sent or written any more. */
+  stale: boolean
+  /** The commit that closes it, or gives it back, has returned. */
+  closed: boolean
+}
+
+/** One row on its way through this worker. */
+export interface RowTask {
+  readonly held: HeldChunk
+  readonly row: Row
+  /** Grows with each attempt; all that `prepare` and `settle` need. */
+  past: readonly PastAttempt[]
+  /** The request that waits for its slot. */
+  next: Sendable
+  /** Hash of the row's first request: the key for reuse. */
+  readonly requestHash: string
+  /** Given to a fallback at least once. */
+  fallback: boolean
+  /** When its first request was sent. */
+  firstSentMs: number | null
+}

@@ -1,0 +1,119 @@
+import type { PastAttempt } from '../domain/attempt.ts'
+import { failure } from '../domain/failure.ts'
+import type { Outcome, Row } from '../domain/row.ts'
+import type { ClaimedChunk } from '../store/store.ts'
+import type { Delivery } from '../queue/queue.ts'
+import type { HeldChunk, RowTask } from './held-chunk.ts'
+import { fallbackAllowed, type JobRun } from './job-run.ts'
+import { outcomeOf, reusedOutcome } from './outcomes.ts'
+import type { WorkerDeps } from './worker-deps.ts'
+
+/** A claimed chunk, its rows rendered: some have their outcome at once, the others wait for a slot. */
+export interface OpenedChunk {
+  readonly held: HeldChunk
+  readonly outcomes: readonly Outcome[]
+  readonly tasks: readonly RowTask[]
+}
+
+/**
+ * Reads the rows of a claimed chunk that have no outcome yet, with their attempts of this round, and prepares each. Rows that cannot or need
+ * not be sent (skipped, broken template, answered before) get their outcome here.
+ */
+export async function openChunk(deps: WorkerDeps, run: JobRun, claimed: ClaimedChunk, delivery: Delivery): Promise<OpenedChunk> {
+  const { chunk } = claimed
+  const { store, runtime } = deps
+  const [rows, ended, past] = await Promise.all([
+    deps.readRows(chunk, run),
+    store.rows.ended(chunk.jobNo, chunk.firstRow, chunk.rows),
+    // A first claim has no attempts to look for.
+    chunk.epoch > 1 ? store.attempts.ofChunk(chunk, run.job.round) : new Map<number, readonly PastAttempt[]>(),
+  ])
+  const pending = rows.filter((row) => !ended.has(row.index))
+  const held: HeldChunk = {
+    run,
+    chunk,
+    claim: { jobNo: chunk.jobNo, chunkNo: chunk.chunkNo, epoch: chunk.epoch },
+    delivery,
+    open: pending.length,
+    inFlight: 0,
+    stale: false,
+    closed: false,
+  }
+  const outcomes: Outcome[] = []
+  const tasks: RowTask[] = []
+  for (const row of pending) {
+    const prepared = prepareRow(held, row, past.get(row.index) ?? [], runtime.now())
+    if ('task' in prepared) tasks.push(prepared.task)
+    else outcomes.push(prepared.outcome)
+  }
+  const { left, reused } = await reuse(deps, run, tasks)
+  return { held, outcomes: [...outcomes, ...reused], tasks: left }
+}
+
+type PreparedRow = { readonly task: RowTask } | { readonly outcome: Outcome }
+
+/** Renders a row, or says how it ends without being sent. */
+export function prepareRow(held: HeldChunk, row: Row, past: readonly PastAttempt[], nowMs: number): PreparedRow {
+  const { run } = held
+  const prepared = run.program.prepare(row, past, { fallbackAllowed: (index) => fallbackAllowed(run, index) })
+  if (prepared.kind === 'send') {
+    return {
+      task: {
+        held,
+        row,
+        past,
+        next: prepared,
+        requestHash: past[0]?.requestHash ?? prepared.requestHash,
+        fallback: prepared.fallbackIndex >= 0,
+        firstSentMs: past[0]?.startedAtMs ?? null,
+      },
+    }
+  }
+  const outcome = outcomeOf(run, row, past, {
+    state: prepared.kind === 'skip' ? 'skipped' : 'failed',
+    failure: prepared.kind === 'skip' ? null : prepared.failure,
+    output: null,
+    model: null,
+    requestHash: past[0]?.requestHash ?? null,
+    fallback: false,
+    firstSentMs: past[0]?.startedAtMs ?? null,
+    endedAtMs: nowMs,
+  })
+  return { outcome }
+}
+
+/** Takes the answers that earlier rows of the scope have paid for; each is accepted anew, since checks are no part of the request. */
+async function reuse(deps: WorkerDeps, run: JobRun, tasks: readonly RowTask[]) {
+  const reused: Outcome[] = []
+  if (run.answerScope === null || tasks.length === 0) return { left: tasks, reused }
+  const hashes = [...new Set(tasks.map((task) => task.requestHash))]
+  const answers = await deps.store.answers.find(run.job.tenantNo, run.answerScope, hashes)
+  if (answers.size === 0) return { left: tasks, reused }
+  const left = tasks.filter((task) => {
+    const answer = answers.get(task.requestHash)
+    if (answer === undefined || answer.output === null || !isAccepted(run, task, answer.output)) return true
+    reused.push(reusedOutcome(run, task.row, task.requestHash, answer, deps.runtime.now()))
+    return false
+  })
+  return { left, reused }
+}
+
+function isAccepted(run: JobRun, task: RowTask, output: string): boolean {
+  const text = run.spec.output.schema === null ? (JSON.parse(output) as { answer: string }).answer : output
+  const settled = run.program.settle(task.row, [], task.next, {
+    ok: true,
+    text,
+    finish: 'stop',
+    usage: null,
+    limits: null,
+    providerRequestId: null,
+    latencyMs: 0,
+    modelAnswered: null,
+  })
+  return settled.next.kind === 'succeeded'
+}
+
+/** Why a chunk that keeps killing its workers is given up. */
+export function chunkFailure(deaths: number) {
+  return failure('chunk_failed', `the workers that held this chunk died ${deaths} times over it`)
+}

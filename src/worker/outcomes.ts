@@ -1,0 +1,109 @@
+import type { AttemptFact, AttemptIntent, PastAttempt } from '../domain/attempt.ts'
+import { REPLY_CAP_BYTES } from '../domain/attempt.ts'
+import type { Completion } from '../domain/completion.ts'
+import type { Failure } from '../domain/failure.ts'
+import type { NanoUsd } from '../domain/money.ts'
+import type { Outcome, OutcomeState, Row } from '../domain/row.ts'
+import type { StoredOutcome } from '../domain/stored.ts'
+import { costOf, NO_USAGE } from '../domain/usage.ts'
+import type { Settled } from '../row/row.ts'
+import type { JobRun, TargetRun } from './job-run.ts'
+
+/** Text cut to the cap for replies, on a character. */
+export function capReply(text: string | null): string | null {
+  if (text === null || text.length * 3 <= REPLY_CAP_BYTES) return text
+  const bytes = Buffer.from(text, 'utf8')
+  if (bytes.length <= REPLY_CAP_BYTES) return text
+  return new TextDecoder('utf-8').decode(bytes.subarray(0, REPLY_CAP_BYTES), { stream: true })
+}
+
+/** How an ended request is booked. Tokens count also where the answer was of no use: they were paid for. */
+export function factOf(intent: AttemptIntent, target: TargetRun, completion: Completion, settled: Settled['attempt'], endedAtMs: number): AttemptFact {
+  const usage = completion.usage ?? NO_USAGE
+  const failure = completion.ok ? null : completion.failure
+  return {
+    intent,
+    endedAtMs,
+    cause: settled.cause,
+    message: settled.message,
+    status: failure?.status ?? null,
+    providerCode: failure?.providerCode ?? null,
+    providerRequestId: completion.providerRequestId,
+    counts: settled.counts,
+    usage,
+    // An answer without usage was paid for, but nobody knows how much; a failure without usage was not billed.
+    costNano: completion.usage === null ? (completion.ok ? null : 0) : costOf(usage, target.price),
+    reply: capReply(settled.reply),
+  }
+}
+
+/** An attempt that just ended, as later steps of the same row see it. */
+export function pastOf(fact: AttemptFact): PastAttempt {
+  return {
+    number: fact.intent.number,
+    state: 'booked',
+    cause: fact.cause,
+    message: fact.message,
+    counts: fact.counts,
+    model: fact.intent.model,
+    reply: fact.reply,
+    inputTokens: fact.usage.inputTokens,
+    outputTokens: fact.usage.outputTokens,
+    costNano: fact.costNano,
+    startedAtMs: fact.intent.startedAtMs,
+    requestHash: fact.intent.requestHash,
+  }
+}
+
+/** What an outcome is made of besides the row's attempts. */
+interface Ending {
+  readonly state: OutcomeState
+  readonly failure: Failure | null
+  readonly output: string | null
+  readonly model: string | null
+  readonly requestHash: string | null
+  readonly fallback: boolean
+  readonly firstSentMs: number | null
+  readonly endedAtMs: number
+}
+
+/** The outcome of a row after its attempts (none, where it never was sent). */
+export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], ending: Ending): Outcome {
+  const last = past[past.length - 1]
+  return {
+    rowIndex: row.index,
+    rowId: row.id,
+    state: ending.state,
+    cause: ending.failure?.cause ?? null,
+    message: ending.failure?.message ?? null,
+    output: ending.output,
+    reply: ending.state === 'failed' ? (last?.reply ?? null) : null,
+    attempts: past.reduce((sum, attempt) => sum + (attempt.counts ? 1 : 0), 0),
+    model: ending.model ?? last?.model ?? null,
+    lane: past.length === 0 ? null : 'live',
+    inputTokens: past.reduce((sum, attempt) => sum + attempt.inputTokens, 0),
+    outputTokens: past.reduce((sum, attempt) => sum + attempt.outputTokens, 0),
+    costNano: past.reduce<NanoUsd | null>((sum, attempt) => (sum === null || attempt.costNano === null ? null : sum + attempt.costNano), 0),
+    latencyMs: ending.firstSentMs === null ? null : Math.max(0, Math.round(ending.endedAtMs - ending.firstSentMs)),
+    requestHash: ending.requestHash,
+    specHash: run.job.specHash,
+    round: run.job.round,
+    endedAtMs: ending.endedAtMs,
+    fallback: ending.fallback,
+  }
+}
+
+/** The outcome of a row whose answer an earlier row has already paid for. */
+export function reusedOutcome(run: JobRun, row: Row, requestHash: string, answer: StoredOutcome, endedAtMs: number): Outcome {
+  const fresh = outcomeOf(run, row, [], {
+    state: 'succeeded',
+    failure: null,
+    output: answer.output,
+    model: answer.model,
+    requestHash,
+    fallback: false,
+    firstSentMs: null,
+    endedAtMs,
+  })
+  return { ...fresh, lane: 'cache', latencyMs: 0 }
+}

@@ -1,0 +1,31 @@
+import type { Chunk } from '../domain/chunk.ts'
+import type { Job } from '../domain/job.ts'
+import type { Row } from '../domain/row.ts'
+import type { Events } from '../events.ts'
+import type { Lane } from '../lane/lane.ts'
+import type { Governor } from '../limit/governor.ts'
+import type { Queue } from '../queue/queue.ts'
+import type { Runtime } from '../runtime.ts'
+import type { Store } from '../store/store.ts'
+import type { JobRun } from './job-run.ts'
+
+/** What a worker is given; joined in the composition root. */
+export interface WorkerDeps {
+  readonly workerId: string
+  readonly runtime: Runtime
+  readonly events: Events
+  readonly store: Store
+  readonly queue: Queue
+  readonly governor: Governor
+  readonly lane: Lane
+  /** Takes a job up in its current round: its spec, compiled. Rejects with a SluiceError when a key is missing, say. */
+  readonly takeUp: (job: Job) => Promise<JobRun>
+  /** Reads a chunk's rows back from the snapshot; unreadable lines are left out. */
+  readonly readRows: (chunk: Chunk, run: JobRun) => Promise<readonly Row[]>
+  /** Whether a worker's process is known to be dead. */
+  readonly isGone: (workerId: string) => Promise<boolean>
+  /** Ends a job's round: gates, report, final state. Harmless to repeat. */
+  readonly finalize: (jobNo: number, round: number) => Promise<void>
+  /** Makes the change of state that `jobs.wanted` asks for, once no chunk of the job is leased. */
+  readonly fulfilWish: (jobNo: number) => Promise<void>
+}
