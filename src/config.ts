@@ -4,6 +4,8 @@ import { resolve } from 'node:path'
 export interface Config {
   /** Absolute path. */
   readonly dataDir: string
+  /** What paths on the command line are relative to; absolute. */
+  readonly cwd: string
   /** Reads a variable by name: for keys named by specs and for `${NAME}` in them. An empty one counts as not set. */
   readonly env: (name: string) => string | undefined
   readonly terminal: { readonly color: boolean; readonly ci: boolean; readonly dumb: boolean }
@@ -30,6 +32,7 @@ export function readConfig(
     throw new Error(`SLUICE_LOG_LEVEL: expected one of ${LOG_LEVELS.join(', ')}, got ${JSON.stringify(logLevel)}`)
   return Object.freeze({
     dataDir: resolve(cwd, flags.dataDir ?? env('SLUICE_DATA_DIR') ?? '.sluice'),
+    cwd,
     env,
     terminal: Object.freeze({
       color: env('NO_COLOR') === undefined && env('TERM') !== 'dumb',

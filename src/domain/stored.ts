@@ -35,8 +35,11 @@ export interface Ledger {
   readonly outputTokens: number
   readonly costNano: number
   readonly unpriced: number
-  /** Cost of attempts that brought no accepted answer. */
+  /** Cost of attempts that brought no accepted answer; lost and orphaned ones are among them. */
   readonly failedCostNano: number
+  /** Cost of `lost` attempts, at their worst case. */
+  readonly lostCostNano: number
+  readonly orphanedCostNano: number
   readonly byCause: readonly { readonly cause: Cause; readonly attempts: number }[]
   readonly byModel: readonly { readonly model: string; readonly attempts: number; readonly costNano: number }[]
 }

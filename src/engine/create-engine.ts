@@ -7,7 +7,7 @@ import { checkFile } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { failedGroups, promptViews, rowView } from './look.ts'
 import { reportOf, writeReport } from './report.ts'
-import { exportJob, writeConfigured } from './results.ts'
+import { exportJob, followResults, writeConfigured } from './results.ts'
 import { openRetry } from './retry.ts'
 import { createStatusReader } from './status.ts'
 import { submit, TRY_REF } from './submission.ts'
@@ -73,6 +73,9 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     wait: async (id, options) => waitForJob(reader, runtime, (await find(id)).jobNo, options),
     results: async (id, request) => exportJob(deps, await find(id), request),
+    async *follow(id, request) {
+      yield* followResults(deps, await find(id), request)
+    },
     failed: async (id, cause) => failedGroups(deps, await find(id), cause),
     report: async (id, format) => reportOf(deps, await find(id), format),
     row: async (id, row) => rowView(deps, await find(id), row),

@@ -21,6 +21,8 @@ export interface EngineDeps {
   readonly tenantNo: number
   /** Reads a variable of the environment: for `${NAME}` in specs. */
   readonly env: (name: string) => string | undefined
+  /** What paths on the command line are relative to; absolute. */
+  readonly cwd: string
   /** For files that an intake needs while it runs. */
   readonly workDir: string
   /** Says that this process works under a worker id, until released. */

@@ -1,7 +1,7 @@
 import type { Job } from '../domain/job.ts'
 import type { SubmitRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
-import { runIntake } from '../intake/intake.ts'
+import { runIntake } from '../intake-thin/thin.ts'
 import { enqueueFinalizer, enqueueOpenChunks } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'

@@ -1,10 +1,11 @@
 import type { Job } from '../domain/job.ts'
+import type { Spec } from '../domain/spec.ts'
 import type { RetryRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { retry } from '../job/retry.ts'
 import { createRowProgram } from '../row/program.ts'
-import { canonicalSpec } from '../spec/canonical.ts'
+import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { Submission } from './submission.ts'
@@ -31,7 +32,7 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
     const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
     const path = request.specPath ?? submission.specPath
     const overrides = request.model === undefined ? {} : { model: request.model }
-    const loaded = await loadSpec(path, { env: deps.env, overrides })
+    const loaded = await loadSpec(path, { env: deps.env, cwd: deps.cwd, overrides: { ...overrides, cwd: deps.cwd } })
     if (loaded.spec.name !== job.specName) {
       throw new SluiceError('usage', `${path} is the spec ${JSON.stringify(loaded.spec.name)}, the job ran ${JSON.stringify(job.specName)}`)
     }
@@ -45,10 +46,18 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
     openTargets(deps, pinned)
     return job.specHash
   }
-  const target = { ...pinned.model.target, id: request.model }
-  const changed = { ...pinned, model: { ...pinned.model, target, price: null } }
+  const changed = withModel(pinned, request.model)
   openTargets(deps, changed)
-  const { hash, canonicalJson } = canonicalSpec(changed)
-  await deps.store.specs.put(job.tenantNo, hash, changed.name, canonicalJson, now)
+  const canonical = canonicalJson(changed)
+  const hash = specHash(canonical)
+  await deps.store.specs.put(job.tenantNo, hash, changed.name, canonical, now)
   return hash
+}
+
+/** Another model in a pinned spec: address and key stay only where they belong to the same provider, the price never. */
+function withModel(spec: Spec, id: string): Spec {
+  const { target } = spec.model
+  const sameProvider = target.id.split('/')[0] === id.split('/')[0]
+  const address = sameProvider ? {} : { baseUrl: null, apiKeyEnv: null }
+  return { ...spec, model: { ...spec.model, target: { ...target, ...address, id }, price: null } }
 }

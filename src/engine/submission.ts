@@ -1,10 +1,11 @@
 import type { Job } from '../domain/job.ts'
 import type { RowPick, SubmitRequest, Submitted } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
-import { describeInput } from '../intake/describe.ts'
+import { describeInput } from '../intake-thin/thin.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { createRowProgram } from '../row/program.ts'
-import { type LoadedSpec, loadSpec } from '../spec/load.ts'
+import { loadSpec } from '../spec/load.ts'
+import type { LoadedSpec } from '../spec/reading.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { bringIn } from './intake.ts'
 import { openTargets } from './take-up.ts'
@@ -25,12 +26,16 @@ export const TRY_REF = 'try'
  */
 export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: SubmitRequest): Promise<Submitted> {
   const { store, runtime } = deps
-  const loaded = await loadSpec(request.specPath, { env: deps.env, overrides: request.overrides ?? {} })
+  const loaded = await loadSpec(request.specPath, {
+    env: deps.env,
+    cwd: deps.cwd,
+    overrides: { ...request.overrides, cwd: deps.cwd },
+  })
   const { spec } = loaded
   const known = request.jobKey === undefined ? null : await store.jobs.byKey(deps.tenantNo, request.jobKey)
   if (known !== null) return attach(deps, jobDeps, known, loaded, request)
   openTargets(deps, spec)
-  const input = await describeInput({ spec, baseDir: loaded.baseDir })
+  const input = await describeInput({ input: spec.input, baseDir: loaded.baseDir })
   createRowProgram(spec, input.columns)
   refuseClashes(spec.output.columns, input.columns)
   await store.specs.put(deps.tenantNo, loaded.hash, spec.name, loaded.canonicalJson, runtime.now())
@@ -50,14 +55,14 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
   // Somebody else was faster with the same key.
   if (!created) return attach(deps, jobDeps, job, loaded, request)
   await bringIn(deps, jobDeps, job, intakeOptions(request))
-  return { job: await reread(deps, job), created, notes: [...loaded.notes, ...input.notes] }
+  return { job: await reread(deps, job), created, notes: [...loaded.notes.map((note) => note.message), ...input.notes] }
 }
 
 /** A job key that is taken: its job is continued, where it is the same work. */
 async function attach(deps: EngineDeps, jobDeps: JobDeps, job: Job, loaded: LoadedSpec, request: SubmitRequest): Promise<Submitted> {
   await refuseOtherWork(deps, job, loaded)
   if (job.state === 'created') await bringIn(deps, jobDeps, job, intakeOptions(request))
-  return { job: await reread(deps, job), created: false, notes: loaded.notes }
+  return { job: await reread(deps, job), created: false, notes: loaded.notes.map((note) => note.message) }
 }
 
 function intakeOptions(request: SubmitRequest) {

@@ -5,7 +5,7 @@ import type { JobDeps } from './job-deps.ts'
 
 /** Makes the queue say what the manifest says: a message for every open chunk. What is there already stays. Returns how many chunks are open. */
 export async function enqueueOpenChunks(deps: JobDeps, tx: StoreTx, job: Job): Promise<number> {
-  const refs = await deps.store.chunks.open(job.jobNo)
+  const refs = await deps.store.chunks.open(job.jobNo, tx)
   const priority = job.settings.priority ?? (await deps.specOf(job)).priority
   const messages: NewMessage[] = refs.map((ref) => ({ task: { kind: 'chunk', ...ref }, tenantNo: job.tenantNo, priority }))
   await deps.queue.enqueue(tx, messages)

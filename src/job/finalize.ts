@@ -1,5 +1,5 @@
+import { measureGates } from '../domain/gates.ts'
 import { SluiceError } from '../errors.ts'
-import { measureGates } from './gates.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /**

@@ -6,6 +6,8 @@ import type { PriceSpec } from '../domain/spec.ts'
 /** One way to ask a model. It never throws for what a provider does: every failure comes back as a value, classified. */
 export interface Model {
   complete(request: ModelRequest, options: CompleteOptions): Promise<Completion>
+  /** What `complete` would send, and what of the request the model would not honour. Sends nothing. */
+  preview(request: ModelRequest): Promise<Preview>
 }
 
 export interface CompleteOptions {
@@ -15,6 +17,15 @@ export interface CompleteOptions {
   readonly signal: AbortSignal
   /** Travels as `x-sluice-attempt` to simulators on this machine only, so that a trial can compare two ledgers. */
   readonly attemptId: string
+}
+
+/** A request as it would travel. No header is in it, and so no key. */
+export interface Preview {
+  readonly url: string
+  /** JSON text. */
+  readonly body: string
+  /** For people: parameters the model does not know, a schema it cannot enforce. The same for every row of a job. */
+  readonly warnings: readonly string[]
 }
 
 /** The models that can be reached, by target. */

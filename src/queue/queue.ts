@@ -46,9 +46,7 @@ export interface Queue {
   /** Frees the leases of workers that `isGone` says are dead, and those that ran out. Returns how many. */
   reclaim(isGone: (worker: string) => Promise<boolean>): Promise<number>
   /** Messages of a job that wait, are delayed, or are leased. */
-  depth(
-    jobNo: number,
-  ): Promise<{
+  depth(jobNo: number): Promise<{
     readonly ready: number
     readonly delayed: number
     readonly leased: number

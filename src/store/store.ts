@@ -152,8 +152,10 @@ export interface Chunks {
   get(ref: ChunkRef): Promise<Chunk | null>
   /** In chunk order, from `fromChunk` (inclusive), at most `limit`. */
   list(jobNo: number, fromChunk: number, limit: number): Promise<readonly Chunk[]>
-  /** All chunks of the job that are `ready` or `parked`, in order: what a queue is made from. */
-  open(jobNo: number): Promise<readonly ChunkRef[]>
+  /** Chunks that are done, in the order in which they were, after `afterDoneNo`, at most `limit`: for whoever follows the results. */
+  listDone(jobNo: number, afterDoneNo: number, limit: number): Promise<readonly Chunk[]>
+  /** All chunks of the job that are `ready` or `parked`, in order: what a queue is made from. With `tx`, as that has left them. */
+  open(jobNo: number, tx?: StoreTx): Promise<readonly ChunkRef[]>
   /**
    * Claims the chunk for `owner`: raises its epoch, sets `leased`, and turns the `open` attempts of earlier epochs into `lost`, whose worst case
    * goes into the chunk's counters. `died`: an earlier lease ended without a word, which counts towards `deaths`. `null`: done, failed, or its
@@ -259,8 +261,12 @@ export interface Attempts {
   ofRow(jobNo: number, rowIndex: number): Promise<readonly StoredAttempt[]>
   /** The ledger's sums for a job: counted over attempts, for the report and for checks. */
   ledger(jobNo: number): Promise<Ledger>
-  /** The ledger as it stands, oldest first, for export; keyset by id. */
-  list(jobNo: number, afterId: string | null, limit: number): Promise<readonly StoredAttempt[]>
+  /** The ledger as it stands, chunk by chunk and in each oldest first, for export. `after`: the last one of the page before. */
+  list(
+    jobNo: number,
+    after: Pick<StoredAttempt, 'chunkNo' | 'id'> | null,
+    limit: number,
+  ): Promise<readonly StoredAttempt[]>
 }
 
 export interface Answers {

@@ -1,6 +1,6 @@
-import type { Counters } from '../domain/job.ts'
-import { formatUsd } from '../domain/money.ts'
-import type { GatesSpec } from '../domain/spec.ts'
+import type { Counters } from './job.ts'
+import { formatUsd } from './money.ts'
+import type { GatesSpec } from './spec.ts'
 
 /** One gate of a spec, measured. */
 export interface GateResult {

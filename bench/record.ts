@@ -1,0 +1,164 @@
+/**
+ * How fast `Rows.record` is: intent, fact, outcome and answer of each row, durable, in groups as a worker makes them (architecture §3.5).
+ *
+ *     node bench/record.ts [rows] [rows per group]
+ */
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { AttemptIntent } from '../src/domain/attempt.ts'
+import type { ChunkClaim } from '../src/domain/chunk.ts'
+import { NO_COUNTS } from '../src/domain/job.ts'
+import type { Outcome } from '../src/domain/row.ts'
+import { NO_USAGE } from '../src/domain/usage.ts'
+import { sha256, systemRuntime } from '../src/runtime.ts'
+import { openSqliteStore } from '../src/store/sqlite.ts'
+import { DEFAULT_TENANT, type RecordGroup } from '../src/store/store.ts'
+
+const rows = Number(process.argv[2] ?? 200_000)
+const perGroup = Number(process.argv[3] ?? 64)
+const CHUNK_ROWS = 200
+const IN_FLIGHT = 5
+
+const dir = mkdtempSync(join(tmpdir(), 'sluice-record-'))
+const path = join(dir, 'sluice.db')
+const runtime = systemRuntime()
+const store = await openSqliteStore({ path, runtime })
+const specHash = sha256('bench')
+
+const { job } = await store.jobs.create({
+  id: `job_${runtime.uuid()}`,
+  tenantNo: DEFAULT_TENANT,
+  specName: 'bench',
+  specHash,
+  trigger: 'cli',
+  triggerRef: null,
+  jobKey: null,
+  settings: { concurrency: null, priority: null },
+  submission: '{}',
+  atMs: runtime.now(),
+})
+const { jobNo } = job
+await manifest()
+const { micros, cpuMicros, stalls } = await run()
+await store.close()
+report()
+rmSync(dir, { recursive: true })
+
+async function manifest(): Promise<void> {
+  const chunks = Array.from({ length: rows / CHUNK_ROWS }, (_, chunkNo) => ({
+    chunkNo,
+    segmentKey: 'segment',
+    byteOffset: 0,
+    byteLength: 1,
+    sha256: specHash,
+    firstRow: chunkNo * CHUNK_ROWS,
+    rows: CHUNK_ROWS,
+  }))
+  const segment = { jobNo, segmentNo: 0, key: 'segment', bytes: 1, sha256: specHash, unreadable: [], position: '{}' }
+  await store.chunks.appendSegment({ ...segment, chunks })
+  const input = { format: 'csv', files: 1, bytes: 1, columns: [], notes: [], unreadable: 0 }
+  await store.write(async (tx) => {
+    await store.chunks.closeManifest(tx, jobNo, input, specHash)
+    await store.jobs.change(tx, jobNo, ['created'], { to: 'queued', atMs: runtime.now() })
+  })
+}
+
+/** Each group books the rows whose intents the group before has noted, and notes the next ones, over the chunks in flight in turn. */
+async function run() {
+  const begun = performance.now()
+  const cpu = process.cpuUsage()
+  const stalls: number[] = []
+  for (let first = 0; first < rows / CHUNK_ROWS; first += IN_FLIGHT) {
+    const claims: ChunkClaim[] = []
+    for (let chunkNo = first; chunkNo < Math.min(first + IN_FLIGHT, rows / CHUNK_ROWS); chunkNo += 1) {
+      const claimed = await store.chunks.claim({ jobNo, chunkNo }, 'bench', false, runtime.now())
+      if (claimed !== null) claims.push({ jobNo, chunkNo, epoch: claimed.chunk.epoch })
+    }
+    const waiting = Array.from({ length: CHUNK_ROWS }, (_, row) => claims.map((claim) => intentOf(claim, row))).flat()
+    let sent: readonly AttemptIntent[] = []
+    while (waiting.length > 0 || sent.length > 0) {
+      const intents = waiting.splice(0, perGroup)
+      const group = groupOf(claims, sent, intents)
+      const groupBegun = performance.now()
+      await store.write((tx) => store.rows.record(tx, group))
+      stalls.push(performance.now() - groupBegun)
+      sent = intents
+    }
+    await store.write(async (tx) => {
+      for (const claim of claims) await store.chunks.complete(tx, claim, runtime.now())
+    })
+  }
+  const used = process.cpuUsage(cpu)
+  return {
+    micros: ((performance.now() - begun) * 1000) / rows,
+    cpuMicros: (used.user + used.system) / rows,
+    stalls: stalls.sort((a, b) => a - b),
+  }
+}
+
+function intentOf(claim: ChunkClaim, row: number): AttemptIntent {
+  const rowIndex = claim.chunkNo * CHUNK_ROWS + row
+  return {
+    id: runtime.uuid(),
+    ...claim,
+    rowIndex,
+    round: 0,
+    number: 1,
+    model: 'openai/gpt-5-mini',
+    lane: 'live',
+    requestHash: sha256(String(rowIndex)),
+    startedAtMs: runtime.now(),
+    worstInputTokens: 900,
+    worstOutputTokens: 200,
+    worstCostNano: 625_000,
+  }
+}
+
+function groupOf(claims: readonly ChunkClaim[], ended: readonly AttemptIntent[], intents: readonly AttemptIntent[]): RecordGroup {
+  const usage = { ...NO_USAGE, inputTokens: 400, outputTokens: 40 }
+  const endedAtMs = runtime.now()
+  const fact = { cause: null, message: null, status: 200, providerCode: null, counts: true, reply: null }
+  return {
+    intents,
+    facts: ended.map((intent) => ({ intent, ...fact, providerRequestId: 'req_0123456789abcdef', endedAtMs, usage, costNano: 180_000 })),
+    outcomes: ended.map((intent) => ({ claim: intent, outcome: outcomeOf(intent, endedAtMs), answerScope: 'spec:bench' })),
+    deltas: claims.map((claim) => {
+      const count = ended.filter((intent) => intent.chunkNo === claim.chunkNo).length
+      const tokens = { inputTokens: 400 * count, outputTokens: 40 * count, costNano: 180_000 * count }
+      return { claim, delta: { ...NO_COUNTS, succeeded: count, attempts: count, ...tokens } }
+    }),
+  }
+}
+
+function outcomeOf(intent: AttemptIntent, endedAtMs: number): Outcome {
+  return {
+    rowIndex: intent.rowIndex,
+    rowId: String(intent.rowIndex),
+    state: 'succeeded',
+    cause: null,
+    message: null,
+    output: JSON.stringify({ topic: 'billing', sentiment: 'neutral', urgent: false, confidence: 0.93, reason: 'x'.repeat(120) }),
+    reply: null,
+    attempts: 1,
+    model: 'gpt-5-mini-2025-08-07',
+    lane: 'live',
+    inputTokens: 400,
+    outputTokens: 40,
+    costNano: 180_000,
+    latencyMs: 900,
+    requestHash: intent.requestHash,
+    specHash,
+    round: 0,
+    endedAtMs,
+    fallback: false,
+  }
+}
+
+function report(): void {
+  const at = (share: number) => stalls[Math.floor(stalls.length * share)]?.toFixed(2)
+  console.log(`${rows} rows in groups of ${perGroup}: ${micros.toFixed(1)} µs a row, ${Math.round(1e6 / micros)} rows/s`)
+  console.log(`processor time: ${cpuMicros.toFixed(1)} µs a row, making the rows included`)
+  console.log(`group commit: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${stalls.at(-1)?.toFixed(2)} ms`)
+  console.log(`database: ${(statSync(path).size / rows).toFixed(0)} bytes a row`)
+}

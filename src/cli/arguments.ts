@@ -1,0 +1,52 @@
+import { InvalidArgumentError } from 'commander'
+import { CAUSES, type Cause, isCause } from '../domain/failure.ts'
+import { JOB_STATES, type JobState } from '../domain/job.ts'
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A whole number from 1. */
+export function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 1.')
+  return Number(text)
+}
+
+/** A whole number from 0. */
+export function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.')
+  return Number(text)
+}
+
+/** A span of time in ms: `90` (seconds), `500ms`, `30s`, `10m`, `2h`, `1d`. */
+export function durationMs(text: string): number {
+  const match = /^(\d{1,9}(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text)
+  if (match === null) throw new InvalidArgumentError('Expected a time like 90, 30s, 10m or 2h.')
+  return Math.round(Number(match[1]) * (UNIT_MS[match[2] ?? 's'] as number))
+}
+
+/** A cause of the closed list. */
+export function cause(text: string): Cause {
+  if (!isCause(text)) throw new InvalidArgumentError(`Causes are: ${CAUSES.join(', ')}.`)
+  return text
+}
+
+/** A state of a job. */
+export function jobState(text: string): JobState {
+  const state = JOB_STATES.find((each) => each === text)
+  if (state === undefined) throw new InvalidArgumentError(`States are: ${JOB_STATES.join(', ')}.`)
+  return state
+}
+
+/** For an option that may be given several times: each value is read by `parse` and added. */
+export function several<T>(parse: (text: string) => T): (text: string, earlier: readonly T[] | undefined) => T[] {
+  return (text, earlier) => [...(earlier ?? []), parse(text)]
+}
+
+/** `name=value`, added to those given before; the value may hold `=` and may be empty. */
+export function keyValue(
+  text: string,
+  earlier: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> {
+  const at = text.indexOf('=')
+  if (at < 1) throw new InvalidArgumentError('Expected name=value.')
+  return { ...earlier, [text.slice(0, at)]: text.slice(at + 1) }
+}

@@ -1,0 +1,36 @@
+import type { Command } from 'commander'
+import { isTerminal } from '../../domain/job.ts'
+import type { ExitCode } from '../../errors.ts'
+import { conclude } from '../conclusion.ts'
+import type { CommandContext, Launch } from '../context.ts'
+import { count, counted } from '../figures.ts'
+import { nothingToDo, UNFINISHED } from '../job-choice.ts'
+import { shownPercent } from '../panel.ts'
+import { continueJob } from '../work.ts'
+
+/** `sluice resume`: goes on with a job where it stands. */
+export function addResumeCommand(program: Command, launch: Launch): void {
+  program
+    .command('resume')
+    .description('go on with a job; nothing finished is sent again')
+    .argument('[job]', 'default: the newest that is not over')
+    .action((job: string | undefined) => launch((context) => resume(context, job), { endsInOrder: true }))
+}
+
+async function resume(context: CommandContext, named: string | undefined): Promise<ExitCode> {
+  const engine = await context.engine()
+  const id = named ?? (await engine.latest(UNFINISHED))?.id
+  if (id === undefined) return nothingToDo(context, 'Nothing to resume: no job is unfinished.')
+  const before = await engine.status(id)
+  if (isTerminal(before.job.state)) {
+    context.note(`${id} is ${before.job.state}: nothing to resume.`)
+    if (before.counters.failed + before.counters.cancelled > 0)
+      context.output.say(`Its failed rows:  ${context.commandLine(`retry ${id}`)}`)
+    context.events.summary(before)
+    return 0
+  }
+  const { rowsDone, job } = before
+  const start = rowsDone === 0 ? '' : ` (starts at ${shownPercent(before)}%, not 0)`
+  context.note(`Resuming ${id} at ${count(rowsDone)}/${counted(job.rowsTotal, 'row')}${start}`)
+  return conclude(context, engine, await continueJob(context, engine, id))
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { isTerminal } from '../../domain/job.ts'
+import type { ExitCode } from '../../errors.ts'
+import { conclude } from '../conclusion.ts'
+import type { CommandContext, Launch } from '../context.ts'
+import { resultsTarget } from '../results-target.ts'
+import { addSpecFlags, type SpecFlags, specOverrides } from '../spec-flags.ts'
+import { submit } from '../submission.ts'
+import { continueJob } from '../work.ts'
+import { notYetSupported } from './unsupported.ts'
+
+interface RunFlags extends SpecFlags {
+  readonly plan?: string
+  readonly jobKey?: string
+  readonly output?: string
+  readonly detach?: boolean
+}
+
+/** `sluice run`: submits a job and works on it in this process. */
+export function addRunCommand(program: Command, launch: Launch): void {
+  addSpecFlags(
+    program
+      .command('run')
+      .description('run a spec over its input')
+      .argument('<spec>', 'spec file (YAML, JSON or TypeScript)'),
+  )
+    .option('--plan <file>', 'run what was planned (not yet supported)')
+    .option('--job-key <key>', 'the same key attaches to, or resumes, the job that has it; it never bills twice')
+    .option('-o, --output <file>', 'write the results here at the end; .csv, .jsonl or .parquet')
+    .option('--detach', 'leave the work to a worker (not yet supported)')
+    .action((spec: string, flags: RunFlags) => launch((context) => run(context, spec, flags), { endsInOrder: true }))
+}
+
+async function run(context: CommandContext, specPath: string, flags: RunFlags): Promise<ExitCode> {
+  if (flags.plan !== undefined) throw notYetSupported('--plan', 'Leave it out: the spec and its input decide.')
+  if (flags.detach) throw notYetSupported('--detach', 'Leave it out: `run` works on the job in this process.')
+  const overrides = specOverrides(flags)
+  const target = flags.output === undefined ? null : resultsTarget(context.config.cwd, flags.output)
+  const engine = await context.engine()
+  const { job, created } = await submit(context, engine, {
+    specPath,
+    overrides,
+    ...(flags.jobKey !== undefined && { jobKey: flags.jobKey }),
+  })
+  if (!created) context.note(`The job key ${flags.jobKey} has ${job.id} already (${job.state}).`)
+  const status = isTerminal(job.state) ? await engine.status(job.id) : await continueJob(context, engine, job.id)
+  return conclude(context, engine, status, target)
+}

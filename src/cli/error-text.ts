@@ -1,0 +1,42 @@
+import { type ExitCode, type Finding, formatPlace, SluiceError } from '../errors.ts'
+import type { Style } from './style.ts'
+import { printableLines } from './terminal-text.ts'
+
+/** An error for people, with the exit code it means. What was not raised on purpose gets one line, and its stack only at `debug`. */
+export function errorText(
+  error: unknown,
+  style: Style,
+  debug: boolean,
+): { readonly text: string; readonly exitCode: ExitCode } {
+  if (error instanceof SluiceError) {
+    const lines = [`${style.red('error:')} ${safe(error.message)}`]
+    if (error.place !== null) lines.push(`  at ${formatPlace(error.place)}`)
+    for (const finding of error.findings) lines.push(...findingLines(finding, style))
+    lines.push(`  ${style.dim(safe(error.hint))}`)
+    if (debug) lines.push(stackOf(error))
+    return { text: lines.join('\n'), exitCode: error.exitCode }
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  const lines = [`${style.red('error:')} ${safe(message)}`]
+  if (debug && error instanceof Error) lines.push(stackOf(error))
+  if (!debug) lines.push(`  ${style.dim('SLUICE_LOG_LEVEL=debug shows where it came from.')}`)
+  return { text: lines.join('\n'), exitCode: 1 }
+}
+
+/** `error tickets.yaml:17:9  message`, and the hint below it. */
+export function findingLines(finding: Finding, style: Style): string[] {
+  const tone = { error: style.red, warning: style.yellow, ok: style.green }[finding.severity]
+  const place = finding.place === null ? '' : `${formatPlace(finding.place)}  `
+  const lines = [`${tone(finding.severity)} ${place}${safe(finding.message)}`]
+  if (finding.hint !== null) lines.push(`  ${style.dim(safe(finding.hint))}`)
+  return lines
+}
+
+function safe(text: string): string {
+  return printableLines(text).join('\n  ')
+}
+
+function stackOf(error: Error): string {
+  const own = error.stack ?? error.message
+  return error.cause instanceof Error ? `${own}\ncaused by: ${stackOf(error.cause)}` : own
+}

@@ -1,0 +1,39 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { openEngine, startSimulator } from '../compose.ts'
+import { readConfig } from '../config.ts'
+import { systemRuntime } from '../runtime.ts'
+import type { SignalName, SignalSource } from './interruption.ts'
+import { createProgram } from './program.ts'
+
+/** The same from src/cli and from dist/cli. */
+const packageDir = fileURLToPath(new URL('../..', import.meta.url))
+const { version } = JSON.parse(readFileSync(`${packageDir}/package.json`, 'utf8')) as { version: string }
+const runtime = systemRuntime()
+
+/** Without a listener, a signal ends the process as it always does. */
+const signals: SignalSource = {
+  subscribe: (listener) => {
+    const names: SignalName[] = ['SIGINT', 'SIGTERM', 'SIGHUP']
+    const handlers = names.map((name) => [name, () => listener(name)] as const)
+    for (const [name, handler] of handlers) process.on(name, handler)
+    return () => {
+      for (const [name, handler] of handlers) process.off(name, handler)
+    }
+  },
+}
+
+const program = createProgram({
+  openEngine: (config) => openEngine(config, runtime, version),
+  startSimulator: (request) => startSimulator(request, runtime),
+  readConfig,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signals,
+  exit: (code) => process.exit(code),
+  runtime,
+  version,
+  packageDir,
+})
+
+process.exitCode = await program.run(process.argv.slice(2))

@@ -1,0 +1,200 @@
+import { type Counters, isTerminal } from '../domain/job.ts'
+import { toUsd } from '../domain/money.ts'
+import type { JobStatus } from '../engine.ts'
+import { type ExitCode, type Finding, type Place, SluiceError } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import { createCadence } from './cadence.ts'
+import type { IntakeProgress } from './display.ts'
+import { type Output, StdoutClosed } from './output.ts'
+
+/** Name and version of the lines on stdout; fields are only ever added to it. */
+export const EVENT_SCHEMA = 'sluice.events/1'
+
+/** The lines that a command prints for programs (contract §5): a version first, a summary last. In human mode nothing is printed. */
+export interface EventLines {
+  note(message: string): void
+  intake(progress: IntakeProgress): void
+  /** State when it changed, progress now and then. */
+  status(status: JobStatus): void
+  /** Any other line; `type` says which. */
+  line(event: { readonly type: string } & Readonly<Record<string, unknown>>): void
+  summary(status: JobStatus): void
+  error(error: unknown): void
+  /** Resolves when everything was taken by the reader; rejects when stdout failed other than by being closed. */
+  flush(): Promise<void>
+}
+
+/** Lines are written in order. Once the reader is gone the rest is dropped: the work goes on. */
+export function createEventLines(output: Output, runtime: Runtime): EventLines {
+  const cadence = createCadence(runtime)
+  let written = Promise.resolve()
+  let opened = false
+  let standing = ''
+  let lastIntakeMs = Number.NEGATIVE_INFINITY
+  const write = (event: object) => {
+    if (output.mode === 'human') return
+    const version = opened ? '' : `${JSON.stringify({ type: 'version', schema: EVENT_SCHEMA })}\n`
+    opened = true
+    const text = `${version}${JSON.stringify(event)}\n`
+    written = written.then(() => output.data(text))
+    // Seen here so that it is no unhandled rejection; `flush` reports it.
+    written.catch(() => undefined)
+  }
+  const status = (now: JobStatus) => {
+    const next = [now.job.state, now.job.reason, now.job.wanted].join('|')
+    if (next !== standing) write(stateEvent(now))
+    standing = next
+    if (cadence.due(now)) write(progressEvent(now))
+  }
+  return Object.freeze({
+    note: (message: string) => write({ type: 'note', message }),
+    intake: (progress: IntakeProgress) => {
+      if (runtime.elapsed() - lastIntakeMs < 10_000) return
+      lastIntakeMs = runtime.elapsed()
+      write(intakeEvent(progress))
+    },
+    status,
+    line: write,
+    summary: (now: JobStatus) => write(summaryOf(now)),
+    error: (error: unknown) => write(errorEvent(error)),
+    flush: () =>
+      written.catch((error: unknown) => {
+        if (!(error instanceof StdoutClosed)) throw error
+      }),
+  })
+}
+
+/** The last line of a command about one job: keys and their order are fixed by the contract. */
+export function summaryOf(status: JobStatus): object {
+  const { job, counters } = status
+  return {
+    type: 'summary',
+    job: job.id,
+    state: job.state,
+    reason: job.reason,
+    rows: rowCounts(status),
+    attempts: counters.attempts,
+    tokens: tokenCounts(counters),
+    cost_usd: costUsd(counters),
+    elapsed_s: seconds(status.elapsedMs),
+  }
+}
+
+/** A JSON number; `null` where nothing but attempts of unknown price stands in the ledger. */
+export function costUsd(counters: Counters): number | null {
+  return counters.unpriced > 0 && counters.costNano === 0 ? null : toUsd(counters.costNano)
+}
+
+/** One job as a line of `sluice jobs`. */
+export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly<Record<string, unknown>> {
+  const { job, counters } = status
+  return {
+    type: 'job',
+    job: job.id,
+    spec: job.specName,
+    spec_hash: job.specHash,
+    model: status.model,
+    state: job.state,
+    reason: job.reason,
+    detail: job.detail,
+    wanted: job.wanted,
+    round: job.round,
+    job_key: job.jobKey,
+    rows: rowCounts(status),
+    rows_done: status.rowsDone,
+    attempts: counters.attempts,
+    tokens: tokenCounts(counters),
+    cost_usd: costUsd(counters),
+    created_at: new Date(job.createdAtMs).toISOString(),
+    ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
+    elapsed_s: seconds(status.elapsedMs),
+  }
+}
+
+/** A finding of `check`, or of an error. */
+export function findingEvent(finding: Finding): Readonly<Record<string, unknown>> {
+  return {
+    severity: finding.severity,
+    place: placeEvent(finding.place),
+    message: finding.message,
+    hint: finding.hint,
+  }
+}
+
+function stateEvent({ job }: JobStatus): object {
+  return {
+    type: 'state',
+    job: job.id,
+    state: job.state,
+    reason: job.reason,
+    detail: job.detail,
+    wanted: job.wanted,
+    over: isTerminal(job.state),
+  }
+}
+
+function progressEvent(status: JobStatus): object {
+  const { live } = status
+  return {
+    type: 'progress',
+    job: status.job.id,
+    phase: live?.phase ?? null,
+    rows: rowCounts(status),
+    rows_done: status.rowsDone,
+    in_flight: live?.inFlight ?? null,
+    chunks: { total: status.job.chunksTotal, done: status.chunksDone },
+    tokens: tokenCounts(status.counters),
+    cost_usd: costUsd(status.counters),
+    rows_per_s: live === null ? null : Math.round(live.rowsPerSecond * 10) / 10,
+    eta_s: live?.etaMs == null ? null : seconds(live.etaMs),
+    causes: Object.fromEntries(status.causes.map((each) => [each.cause, each.rows])),
+    elapsed_s: seconds(status.elapsedMs),
+  }
+}
+
+function intakeEvent(progress: IntakeProgress): object {
+  return {
+    type: 'intake',
+    rows: progress.rows,
+    unreadable: progress.unreadable,
+    bytes_read: progress.bytesRead,
+    bytes_total: progress.bytesTotal,
+  }
+}
+
+function errorEvent(error: unknown): object {
+  const known = error instanceof SluiceError ? error : null
+  const exitCode: ExitCode = known?.exitCode ?? 1
+  return {
+    type: 'error',
+    code: known?.code ?? 'internal',
+    message: error instanceof Error ? error.message : String(error),
+    hint: known?.hint ?? null,
+    place: placeEvent(known?.place ?? null),
+    findings: (known?.findings ?? []).map(findingEvent),
+    exit_code: exitCode,
+  }
+}
+
+function placeEvent(place: Place | null): object | null {
+  return place === null ? null : { file: place.file, line: place.line, column: place.column }
+}
+
+function rowCounts({ job, counters }: JobStatus): object {
+  return {
+    total: job.rowsTotal,
+    succeeded: counters.succeeded,
+    failed: counters.failed,
+    skipped: counters.skipped,
+    cancelled: counters.cancelled,
+    cached: counters.cached,
+  }
+}
+
+function tokenCounts(counters: Counters): object {
+  return { input: counters.inputTokens, cached: counters.cachedTokens, output: counters.outputTokens }
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms) / 1000
+}

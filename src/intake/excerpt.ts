@@ -1,0 +1,24 @@
+import { isUtf8 } from 'node:buffer'
+
+/** Bytes of a line that could not be read which are kept to show. */
+const EXCERPT_BYTES = 200
+
+/** The first bytes of a line as text for people: what cannot be shown stands as `\x00`. */
+export function excerptOf(bytes: Uint8Array): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, EXCERPT_BYTES))
+  const cut = bytes.length > EXCERPT_BYTES ? '…' : ''
+  // A character may be cut in half by the cap.
+  for (let end = view.length; end > view.length - 4 && end > 0; end--) {
+    if (isUtf8(view.subarray(0, end))) return escapeControls(view.toString('utf8', 0, end)) + cut
+  }
+  return escapeControls(view.toString('latin1')).replace(/[\x80-\xff]/g, hex) + cut
+}
+
+function escapeControls(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f]/g, (char) => (char === '\r' ? '\\r' : hex(char)))
+}
+
+function hex(char: string): string {
+  return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`
+}

@@ -1,0 +1,46 @@
+import { isUtf8 } from 'node:buffer'
+import { emptyRecord, scanLine } from './csv-scan.ts'
+import { excerptOf } from './excerpt.ts'
+import { JSON_TOO_LONG, type JsonReading, jsonItem, unreadableJson } from './json-item.ts'
+import type { ReaderState, RecordReader } from './record-reader.ts'
+import { MAX_RECORD_BYTES, type SourceItem } from './source.ts'
+
+/** Beside what every reader knows: the over-long line whose end is still to come. */
+interface LinesState extends ReaderState {
+  readonly empty: number
+  readonly skipping: string | null
+}
+
+const LF = 0x0a
+
+/** Reads JSON lines: one object a line. A line that is none becomes an unreadable item; lines of white space are skipped and counted. */
+export function createJsonLinesReader(reading: JsonReading, from: ReaderState): RecordReader {
+  const record = emptyRecord()
+  let { line } = from
+  let { empty, skipping } = { empty: 0, skipping: null, ...from } as LinesState
+
+  function take(bytes: Buffer, final: boolean, items: SourceItem[]): number {
+    const valid = isUtf8(bytes.subarray(0, final ? bytes.length : bytes.lastIndexOf(LF) + 1))
+    let at = 0
+    while ((at < bytes.length || skipping !== null) && scanLine(bytes, at, final, LF, record)) {
+      const text = bytes.subarray(at, record.end)
+      if (skipping !== null) items.push(unreadableJson(reading, line, JSON_TOO_LONG, skipping))
+      else if (isBlank(text)) empty += 1
+      else items.push(jsonItem(reading, text, line, valid))
+      skipping = null
+      line += 1
+      at = record.next
+    }
+    // A last byte that may be the CR of a CRLF stays, for the next block to tell.
+    if (skipping !== null) return Math.max(0, bytes.length - 1)
+    if (bytes.length - at <= MAX_RECORD_BYTES) return at
+    skipping = excerptOf(bytes.subarray(at))
+    return bytes.length - 1
+  }
+
+  return Object.freeze({ take, state: (): LinesState => ({ line, empty, skipping }) })
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+}

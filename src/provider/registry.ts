@@ -1,0 +1,84 @@
+import type { ModelTarget } from '../domain/request.ts'
+import type { PriceSpec } from '../domain/spec.ts'
+import { SluiceError } from '../errors.ts'
+import type { Runtime } from '../runtime.ts'
+import { apiOf } from './api.ts'
+import { createLiveModel } from './live-model.ts'
+import type { Model, Models } from './model.ts'
+import { priceOf, specPrice } from './prices.ts'
+import { type Address, isLoopback, readKey, resolveTarget } from './target.ts'
+import { createTransport, type Transport } from './transport.ts'
+import { type Exchange, exchangeOver, type FetchLike } from './wire.ts'
+
+export interface ModelsOptions {
+  /** Reads one variable of the environment. */
+  readonly env: (name: string) => string | undefined
+  readonly runtime: Runtime
+  /** Default: one over undici. */
+  readonly transport?: Transport
+  /** Answers `simulator/<name>` in this process, as an OpenAI-compatible server would; without it such a target needs a base_url. */
+  readonly simulator?: SimulatedServer
+}
+
+export interface SimulatedServer {
+  readonly fetch: FetchLike
+  /** What it charges. */
+  readonly price: PriceSpec
+}
+
+/** The models that this process can reach. Each target is opened once; its key is read then, and stays in here. */
+export function createModels(options: ModelsOptions): Models {
+  const { env, runtime, simulator, transport = createTransport() } = options
+  const opened = new Map<string, Model>()
+  // A job holds on to its targets: most calls find their model by the target itself.
+  const byTarget = new WeakMap<ModelTarget, Model>()
+
+  const exchangeFor = (target: ModelTarget, address: Address): Exchange => {
+    if (address.provider !== 'simulator' || target.baseUrl !== null) return transport.exchange
+    if (simulator !== undefined) return exchangeOver(simulator.fetch)
+    throw new SluiceError('spec_invalid', 'there is no simulator in this process', {
+      hint: 'Start one with `sluice simulate` and give its address as model.base_url.',
+    })
+  }
+
+  const connect = (target: ModelTarget): Model => {
+    const address = resolveTarget(target)
+    return createLiveModel({
+      api: apiOf(address),
+      model: address.model,
+      baseUrl: address.baseUrl,
+      key: readKey(address, env, target.apiKeyEnv !== null),
+      exchange: exchangeFor(target, address),
+      local: isLoopback(address.baseUrl),
+      runtime,
+    })
+  }
+
+  const open = (target: ModelTarget): Model => {
+    const known = byTarget.get(target)
+    if (known !== undefined) return known
+    // Targets that differ in their params only share a model.
+    const name = JSON.stringify([target.id, target.baseUrl, target.apiKeyEnv])
+    const model = opened.get(name) ?? connect(target)
+    opened.set(name, model)
+    byTarget.set(target, model)
+    return model
+  }
+
+  return Object.freeze({
+    open,
+    price(target: ModelTarget, own: PriceSpec | null) {
+      const address = resolveTarget(target)
+      if (own === null && address.provider === 'simulator') {
+        return simulator === undefined ? null : specPrice(simulator.price, 'simulator')
+      }
+      return priceOf(address, own, runtime.now())
+    },
+    account(target: ModelTarget) {
+      const { provider, model, baseUrl, keyEnv } = resolveTarget(target)
+      const key = keyEnv[0] === undefined ? '' : ` with ${keyEnv[0]}`
+      return `${provider}/${model} at ${baseUrl.host}${baseUrl.pathname.replace(/\/+$/, '')}${key}`
+    },
+    close: () => transport.close(),
+  })
+}

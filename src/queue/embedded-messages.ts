@@ -1,0 +1,164 @@
+import { type Expression, type ExpressionBuilder, type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
+import type { Priority } from '../domain/job.ts'
+import type { MessagesTable, QueueTables } from './embedded-tables.ts'
+import type { Delivery, NewMessage, Task } from './queue.ts'
+
+/** Messages that one statement inserts: a statement carries 32,766 values at the most. */
+const INSERT_BATCH = 1_000
+
+const PRIORITIES: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 }
+
+/** Adds messages; those whose task is there already stay as they are. */
+export async function insertMessages(
+  db: Kysely<QueueTables>,
+  messages: readonly NewMessage[],
+  now: number,
+): Promise<void> {
+  const rows = messages.map((message) => ({
+    task: nameOf(message.task),
+    job_no: message.task.jobNo,
+    tenant_no: message.tenantNo,
+    priority: PRIORITIES[message.priority],
+    due_at_ms: now + (message.delayMs ?? 0),
+  }))
+  for (let from = 0; from < rows.length; from += INSERT_BATCH) {
+    await db
+      .insertInto('messages')
+      .values(rows.slice(from, from + INSERT_BATCH))
+      .onConflict((conflict) => conflict.column('task').doNothing())
+      .execute()
+  }
+}
+
+/** Whether a message waits that is due, or is held by a lease that ran out. */
+export async function anyDue(db: Kysely<QueueTables>, now: number, jobNo: number | undefined): Promise<boolean> {
+  const ofJob = (eb: ExpressionBuilder<QueueTables, 'messages'>) =>
+    jobNo === undefined ? eb.lit(true) : eb('job_no', '=', jobNo)
+  const waiting = await db
+    .selectFrom('messages')
+    .select('message_no')
+    .where('worker', 'is', null)
+    .where('due_at_ms', '<=', now)
+    .where(ofJob)
+    .limit(1)
+    .executeTakeFirst()
+  if (waiting !== undefined) return true
+  const expired = await db
+    .selectFrom('messages')
+    .select('message_no')
+    .where('worker', 'is not', null)
+    .where('lease_until_ms', '<=', now)
+    .where(ofJob)
+    .limit(1)
+    .executeTakeFirst()
+  return expired !== undefined
+}
+
+/** Frees the leases of these workers, and those that ran out. Returns how many. */
+export async function freeLeases(db: Kysely<QueueTables>, workers: readonly string[], now: number): Promise<number> {
+  const freed = await db
+    .updateTable('messages')
+    .set({ worker: null, lease_until_ms: null })
+    .where('worker', 'is not', null)
+    .where((eb) => eb.or([eb('lease_until_ms', '<=', now), ...workers.map((worker) => eb('worker', '=', worker))]))
+    .executeTakeFirstOrThrow()
+  return Number(freed.numUpdatedRows)
+}
+
+/** Leases due messages: highest priority first, then oldest. */
+export async function leaseMessages(
+  db: Kysely<QueueTables>,
+  lease: {
+    readonly worker: string
+    readonly limit: number
+    readonly jobNo: number | undefined
+    readonly now: number
+    readonly until: number
+  },
+): Promise<readonly Selectable<MessagesTable>[]> {
+  let due = db
+    .selectFrom('messages')
+    .select('message_no')
+    .where('worker', 'is', null)
+    .where('due_at_ms', '<=', lease.now)
+    .orderBy('priority')
+    .orderBy('message_no')
+    .limit(lease.limit)
+  if (lease.jobNo !== undefined) due = due.where('job_no', '=', lease.jobNo)
+  const leased = await db
+    .updateTable('messages')
+    .set({ worker: lease.worker, lease_until_ms: lease.until })
+    .set({ receipt: sql`receipt + 1`, deliveries: sql`deliveries + 1` })
+    .where('message_no', 'in', due)
+    .returningAll()
+    .execute()
+  // What `returning` returns has no order.
+  return leased.sort((a, b) => a.priority - b.priority || a.message_no - b.message_no)
+}
+
+/** The message of this delivery, as long as it is the latest one and its lease was not taken away. */
+export function heldBy(delivery: Delivery) {
+  return (eb: ExpressionBuilder<QueueTables, 'messages'>): Expression<SqlBool> =>
+    eb.and([
+      eb('message_no', '=', Number(delivery.messageId)),
+      eb('receipt', '=', Number(delivery.receipt)),
+      eb('worker', 'is not', null),
+    ])
+}
+
+/** The workers that hold leases, and when the first lease of each runs out. */
+export async function leasingWorkers(
+  db: Kysely<QueueTables>,
+): Promise<readonly { readonly worker: string; readonly earliestMs: number }[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select((eb) => ['worker', eb.fn.min('lease_until_ms').as('earliest')])
+    .where('worker', 'is not', null)
+    .groupBy('worker')
+    .execute()
+  return rows.flatMap(({ worker, earliest }) => (worker === null ? [] : [{ worker, earliestMs: Number(earliest) }]))
+}
+
+/** A job's messages by what they wait for. */
+export async function readDepth(db: Kysely<QueueTables>, jobNo: number, now: number) {
+  const waits = sql<boolean>`worker is null`
+  const row = await db
+    .selectFrom('messages')
+    .select([
+      sql<number | null>`sum(case when ${waits} and due_at_ms <= ${now} then 1 else 0 end)`.as('ready'),
+      sql<number | null>`sum(case when ${waits} and due_at_ms > ${now} then 1 else 0 end)`.as('delayed'),
+      sql<number | null>`sum(case when ${waits} then 0 else 1 end)`.as('leased'),
+      sql<number | null>`min(case when ${waits} and due_at_ms > ${now} then due_at_ms end)`.as('nextDueMs'),
+    ])
+    .where('job_no', '=', jobNo)
+    .executeTakeFirstOrThrow()
+  return {
+    ready: Number(row.ready ?? 0),
+    delayed: Number(row.delayed ?? 0),
+    leased: Number(row.leased ?? 0),
+    nextDueMs: row.nextDueMs === null ? null : Number(row.nextDueMs),
+  }
+}
+
+/** A leased message as it is given to its worker. */
+export function deliveryOf(row: Selectable<MessagesTable>): Delivery {
+  return {
+    messageId: String(row.message_no),
+    task: taskOf(row.task),
+    tenantNo: row.tenant_no,
+    receipt: String(row.receipt),
+    deliveries: row.deliveries,
+  }
+}
+
+function nameOf(task: Task): string {
+  return `${task.kind}/${task.jobNo}/${task.kind === 'chunk' ? task.chunkNo : task.round}`
+}
+
+function taskOf(name: string): Task {
+  const [kind, job, number] = name.split('/')
+  const jobNo = Number(job)
+  return kind === 'chunk'
+    ? { kind: 'chunk', jobNo, chunkNo: Number(number) }
+    : { kind: 'finalize', jobNo, round: Number(number) }
+}

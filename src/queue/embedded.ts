@@ -1,0 +1,108 @@
+import type { Kysely } from 'kysely'
+import type { StoreTx } from '../domain/store-tx.ts'
+import type { Runtime } from '../runtime.ts'
+import {
+  anyDue,
+  deliveryOf,
+  freeLeases,
+  heldBy,
+  insertMessages,
+  leaseMessages,
+  leasingWorkers,
+  readDepth,
+} from './embedded-messages.ts'
+import type { QueueTables } from './embedded-tables.ts'
+import type { Delivery, Queue } from './queue.ts'
+
+/** How long a lease lasts without being renewed. Workers renew every second: this is how long a frozen one may be in the way. */
+export const LEASE_MS = 15_000
+
+/** What the queue needs of the store's database. */
+export interface QueueDatabase {
+  readonly reader: Kysely<QueueTables>
+  handle(tx: StoreTx): Kysely<QueueTables>
+  write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
+}
+
+export interface EmbeddedQueueOptions {
+  readonly database: QueueDatabase
+  /** Its clock is the database's: both are of one machine. */
+  readonly runtime: Pick<Runtime, 'now'>
+  /** @default 15_000 */
+  readonly leaseMs?: number
+}
+
+/**
+ * The queue of one machine: messages in the store's own database, leased for a time.
+ *
+ * A message waits or is leased. Each fetch raises its receipt, so that an earlier delivery of it has no power any more. A lease that ran out
+ * stands until somebody looks for it: its holder may still renew it, if it comes first.
+ */
+export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: EmbeddedQueueOptions): Queue {
+  const { reader, handle, write } = database
+  return Object.freeze({
+    enqueue: (tx, messages) => insertMessages(handle(tx), messages, runtime.now()),
+
+    async fetch(worker, limit, filter) {
+      // Polling an idle queue takes no lock: it is in nobody's way.
+      if (limit <= 0 || !(await anyDue(reader, runtime.now(), filter?.jobNo))) return []
+      return await write(async (tx) => {
+        const now = runtime.now()
+        await freeLeases(handle(tx), [], now)
+        const leased = await leaseMessages(handle(tx), {
+          worker,
+          limit,
+          jobNo: filter?.jobNo,
+          now,
+          until: now + leaseMs,
+        })
+        return leased.map(deliveryOf)
+      })
+    },
+
+    async extend(deliveries) {
+      if (deliveries.length === 0) return []
+      return await write(async (tx) => {
+        const held: Delivery[] = []
+        for (const delivery of deliveries) {
+          const renewed = await handle(tx)
+            .updateTable('messages')
+            .set({ lease_until_ms: runtime.now() + leaseMs })
+            .where(heldBy(delivery))
+            .executeTakeFirstOrThrow()
+          if (renewed.numUpdatedRows > 0n) held.push(delivery)
+        }
+        return held
+      })
+    },
+
+    async complete(tx, delivery) {
+      const removed = await handle(tx).deleteFrom('messages').where(heldBy(delivery)).executeTakeFirstOrThrow()
+      return removed.numDeletedRows > 0n
+    },
+
+    async release(tx, delivery, delayMs) {
+      const released = await handle(tx)
+        .updateTable('messages')
+        .set({ worker: null, lease_until_ms: null, due_at_ms: runtime.now() + delayMs, deliveries: 0 })
+        .where(heldBy(delivery))
+        .executeTakeFirstOrThrow()
+      return released.numUpdatedRows > 0n
+    },
+
+    async purge(tx, jobNo) {
+      await handle(tx).deleteFrom('messages').where('job_no', '=', jobNo).execute()
+    },
+
+    async reclaim(isGone) {
+      const workers = await leasingWorkers(reader)
+      const gone: string[] = []
+      for (const { worker } of workers) if (await isGone(worker)) gone.push(worker)
+      const now = runtime.now()
+      if (gone.length === 0 && workers.every((lease) => lease.earliestMs > now)) return 0
+      return await write((tx) => freeLeases(handle(tx), gone, now))
+    },
+
+    depth: (jobNo) => readDepth(reader, jobNo, runtime.now()),
+  } satisfies Queue)
+}

@@ -1,0 +1,59 @@
+import type { Row } from '../domain/row.ts'
+import type { PromptSpec } from '../domain/spec.ts'
+import type { TemplateAnalysis } from './analyse.ts'
+import { jsonText } from './json-text.ts'
+import type { TemplateFault } from './liquid.ts'
+import type { World } from './scope.ts'
+import { compileTemplate } from './template.ts'
+
+/** The prompt of one row, or which template failed on it, and why. */
+export type Prompted =
+  | { readonly ok: true; readonly system: string | null; readonly user: string }
+  | { readonly ok: false; readonly message: string }
+
+/** Renders the prompts of rows. */
+export type PromptOf = (row: Row) => Prompted
+
+/** What `analyseTemplate` said of the two templates; both without faults. */
+export interface PromptAnalyses {
+  readonly system: TemplateAnalysis
+  readonly user: TemplateAnalysis
+}
+
+/**
+ * Compiles the prompt. Where `user` names no column, the row follows it as one JSON object after a blank line; without `user` that object
+ * is the prompt.
+ */
+export function compilePrompt(prompt: PromptSpec, analyses: PromptAnalyses, world: World): PromptOf {
+  const system = prompt.system === null ? null : compileTemplate(prompt.system, analyses.system, world)
+  const user = prompt.user === null ? null : compileTemplate(prompt.user, analyses.user, world)
+  const namesRow = analyses.user.variables.some((variable) => variable.path[0] !== 'vars')
+  const rowJson = rowWriter(world.columns)
+  return (row) => {
+    const first = system === null ? null : system.render(row)
+    if (first !== null && 'fault' in first) return failed('prompt.system', first.fault)
+    const second = user === null ? { text: '' } : user.render(row)
+    if ('fault' in second) return failed('prompt.user', second.fault)
+    const text = namesRow ? second.text : withRow(second.text, rowJson(row))
+    return { ok: true, system: first === null ? null : first.text, user: text }
+  }
+}
+
+function withRow(text: string, json: string): string {
+  if (text.trim() === '') return json
+  return `${text}${text.endsWith('\n') ? '\n' : '\n\n'}${json}`
+}
+
+/** Writes a row as compact JSON in the order of its columns, whatever their names. */
+function rowWriter(columns: readonly string[]): (row: Row) => string {
+  const keys = columns.map((name, at) => `${at === 0 ? '' : ','}${JSON.stringify(name)}:`)
+  return (row) => {
+    let text = '{'
+    for (const [at, key] of keys.entries()) text += key + jsonText(row.values[at] ?? null)
+    return `${text}}`
+  }
+}
+
+function failed(place: string, fault: TemplateFault): Prompted {
+  return { ok: false, message: `${place}, line ${fault.line}, column ${fault.column}: ${fault.message}` }
+}

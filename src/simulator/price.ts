@@ -1,0 +1,37 @@
+/** US dollars per million tokens, as decimal strings. */
+export interface SimulatedPrice {
+  readonly input: string
+  readonly output: string
+}
+
+/** What the simulator charges for models that its price list does not name. */
+export const DEFAULT_SIMULATED_PRICE: SimulatedPrice = Object.freeze({ input: '0.25', output: '2.00' })
+
+/** The name in a price list that stands for every other model. */
+export const ANY_MODEL = '*'
+
+/** What a request costs at its model's price, in whole nano-dollars, rounded half up once. */
+export type Biller = (model: string, inputTokens: number, outputTokens: number) => number
+
+/** A biller over a price list. Throws a `RangeError` where a price is no decimal number of dollars. */
+export function createBiller(prices: Readonly<Record<string, SimulatedPrice>>): Biller {
+  const list = new Map(Object.entries(prices).map(([model, price]) => [model, nanoPrice(price)]))
+  const rest = list.get(ANY_MODEL) ?? nanoPrice(DEFAULT_SIMULATED_PRICE)
+  return (model, inputTokens, outputTokens) => {
+    const price = list.get(model) ?? rest
+    const sum = BigInt(inputTokens) * price.input + BigInt(outputTokens) * price.output
+    return Number((sum + 500_000n) / 1_000_000n)
+  }
+}
+
+/** Nano-dollars per million tokens. */
+function nanoPrice(price: SimulatedPrice): { readonly input: bigint; readonly output: bigint } {
+  return { input: nanoDollars(price.input), output: nanoDollars(price.output) }
+}
+
+function nanoDollars(text: string): bigint {
+  const match = /^(\d{1,7})(?:\.(\d{1,9}))?$/.exec(text.trim())
+  if (match === null)
+    throw new RangeError(`expected a price in dollars per million tokens, such as 0.25, got '${text}'`)
+  return BigInt(match[1] as string) * 1_000_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'))
+}

@@ -1,0 +1,102 @@
+import { composeAnswer } from './answer.ts'
+import type { Ask, Refusal, Shape } from './ask.ts'
+import { drawOf } from './draw.ts'
+import type { SimulatedReply, SimulatedRequest } from './exchange.ts'
+import type { AskCounter, Fault } from './fault.ts'
+import type { Limits } from './limits.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Biller } from './price.ts'
+import type { RequestRecord } from './request-log.ts'
+
+/** Every reply carries it, so that no client can take the simulator for a provider. */
+export const SIMULATOR_HEADER = 'x-sluice-simulator'
+
+/** What all requests to one simulator share. */
+export interface House {
+  readonly options: ResolvedOptions
+  readonly limits: Limits
+  readonly bill: Biller
+  readonly asked: AskCounter
+  /** Without faults nothing depends on how often a body was asked, and nothing needs to be remembered. */
+  readonly countsAsks: boolean
+  /** Requests that were answered, and so paid for. */
+  answered: number
+}
+
+/** One request on its way through the house. */
+export interface Visit {
+  readonly house: House
+  readonly request: SimulatedRequest
+  readonly seq: number
+  readonly shape: Shape
+  /** The body's name for the draws; worked out only where something is drawn. */
+  readonly bodyName: () => string
+}
+
+/** An answer, and its bill. */
+export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: number, count: number): SimulatedReply {
+  const { house, shape, seq } = visit
+  const { seed, nowMs } = house.options
+  const composed = composeAnswer(ask, fault, seed, () => drawOf(seed, visit.bodyName(), 'spoil', count))
+  const createdS = Math.floor(nowMs() / 1000)
+  const model = answeringModel(ask.model)
+  const said = { ...composed, inputTokens: ask.inputTokens, model, id: `sim${seq}`, createdS }
+  house.answered += 1
+  const record: RequestRecord = {
+    ...recordOf(visit, ask.model, 200),
+    fault,
+    billed: true,
+    inputTokens: said.inputTokens,
+    outputTokens: said.outputTokens,
+    costNano: house.bill(ask.model, said.inputTokens, said.outputTokens),
+  }
+  const headers = { ...headersOf(visit), 'content-type': 'application/json' }
+  return { kind: 'response', status: 200, headers, body: shape.write(said, ask), delayMs, record }
+}
+
+/** A model's name as the simulator answers it: no real provider ever does. */
+function answeringModel(model: string): string {
+  return model.startsWith('simulator/') ? model : `${model}-simulated`
+}
+
+/** A request turned away in the provider's own words; nothing is charged for it. */
+export function refused(
+  visit: Visit,
+  model: string,
+  refusal: Refusal,
+  delayMs = 0,
+  fault: Fault | null = null,
+): SimulatedReply {
+  const wire = visit.shape.refuse(refusal, `sim${visit.seq}`)
+  const record = { ...recordOf(visit, model, wire.status), fault: fault ?? refusal.kind }
+  const headers = { ...headersOf(visit), ...wire.headers }
+  return { kind: 'response', status: wire.status, headers, body: wire.body, delayMs, record }
+}
+
+/** The list of models. */
+export function listed(visit: Visit, body: string): SimulatedReply {
+  const headers = { ...headersOf(visit), 'content-type': 'application/json' }
+  return { kind: 'response', status: 200, headers, body, delayMs: 0, record: recordOf(visit, '', 200) }
+}
+
+function headersOf({ house, shape, seq }: Visit): Record<string, string> {
+  const { rpm, tpm } = house.options.limits
+  const limits = rpm === null && tpm === null ? {} : shape.limitHeaders(house.limits.states())
+  return { ...limits, [shape.requestIdHeader]: `req_sim${seq}`, [SIMULATOR_HEADER]: '1' }
+}
+
+/** The record of a visit that has cost nothing yet. */
+export function recordOf({ house, request, seq }: Visit, model: string, status: number): RequestRecord {
+  return {
+    seq,
+    timeMs: house.options.nowMs(),
+    attempt: request.headers['x-sluice-attempt'] ?? null,
+    model,
+    status,
+    fault: null,
+    billed: false,
+    inputTokens: 0,
+    outputTokens: 0,
+    costNano: 0,
+  }
+}

@@ -1,0 +1,232 @@
+import { type Static, Type } from 'typebox'
+import { modelBlock } from './schema-model.ts'
+import { block, count, duration, later, laterValues, money, share, text } from './schema-part.ts'
+
+const inputBlock = block('Which rows. Either `source` or `sql` is given.', {
+  source: Type.Optional(
+    text('A file (csv, tsv, jsonl, json, parquet, .gz of these) or a glob, relative to the spec.', { minLength: 1 }),
+  ),
+  sql: Type.Optional(
+    text("Any DuckDB query over files, instead of `source`: select * from 'data/*.parquet' where lang = 'en'.", {
+      minLength: 1,
+    }),
+  ),
+  key: Type.Optional(
+    text("The column that names a row; its values must be unique. Default: the row's index.", { minLength: 1 }),
+  ),
+  where: Type.Optional(text('A Liquid condition over the columns; rows that fail it are skipped.', { minLength: 1 })),
+  limit: Type.Optional(count('Takes only so many rows from the start of the input. Default: all.', 1)),
+  format: Type.Optional(
+    Type.Enum(['csv', 'tsv', 'jsonl', 'json', 'parquet'], {
+      description: "How to read `source`. Default: by the file's name.",
+    }),
+  ),
+  csv: Type.Optional(
+    block('How to read csv and tsv. Default: found by looking at the file, and shown.', {
+      delimiter: Type.Optional(
+        text('One character between the fields: `","`, `";"`, `"\\t"`.', {
+          pattern: '^[^"\\r\\n]$',
+          errorMessage: 'must be one character, such as ";" or "\\t"',
+        }),
+      ),
+      header: Type.Optional(Type.Boolean({ description: 'Whether the first line names the columns.' })),
+      encoding: Type.Optional(
+        Type.Enum(['utf-8', 'utf-16le', 'utf-16be', 'latin1'], { description: 'The encoding of the file.' }),
+      ),
+    }),
+  ),
+})
+
+const promptBlock = block(
+  'Liquid templates over the columns (`{{ subject }}`, `{{ row["odd name"] }}`) and `vars`; rendered once, byte for byte.',
+  {
+    system: Type.Optional(text('What holds for every row.')),
+    user: Type.Optional(text('What is asked of each row. If it names no column, the row follows as one JSON object.')),
+  },
+)
+
+const outputBlock = block('What an answer is. Without fields, schema or file: plain text in the column `answer`.', {
+  fields: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description:
+        'The short form: a name and a type for each field, all required. Types: string, number, number(0..1), integer, boolean, enum[a, b]; [] after a type makes a list, ? allows null; a mapping nests.',
+    }),
+  ),
+  schema: Type.Optional(
+    Type.Record(Type.String(), Type.Unknown(), {
+      description: 'A JSON Schema (2020-12) whose root is an object; its properties are the output columns, in order.',
+    }),
+  ),
+  file: Type.Optional(text('A JSON or YAML file that holds such a schema, relative to the spec.', { minLength: 1 })),
+  checks: Type.Optional(
+    Type.Array(
+      block('One rule beyond the schema.', {
+        that: text('A Liquid condition over the columns and `output` that must hold.', { minLength: 1 }),
+        message: Type.Optional(text('What the model and you are told when it does not. Default: the condition.')),
+      }),
+      { description: 'Rules beyond the schema. An answer that breaks one is asked for again.' },
+    ),
+  ),
+  on_invalid: Type.Optional(
+    block('What happens to an answer that does not fit.', {
+      attempts: Type.Optional(
+        count(
+          'Times a row may be asked for a fitting answer: 1 normal, 2 the errors are fed back, 3 the last try.',
+          1,
+          { default: 3, maximum: 20 },
+        ),
+      ),
+    }),
+  ),
+})
+
+const executionBlock = block('How the work is done.', {
+  lane: Type.Optional(
+    laterValues(
+      ['batch'],
+      Type.Enum(['live', 'batch', 'auto'], {
+        description:
+          "How requests travel: `live` now, `batch` by a provider's batch API, `auto` the cheapest that meets the deadline. Until the batch lane exists `auto` is `live`. Default: live, or auto where a deadline is given.",
+      }),
+    ),
+  ),
+  deadline: Type.Optional(duration('By when the job should be done. It decides nothing until the batch lane exists.')),
+  chunk_rows: Type.Optional(
+    count(
+      'Rows in a chunk, the unit of progress and retry. Default: 200; a twentieth of a smaller job, at least 10.',
+      1,
+      { maximum: 100_000 },
+    ),
+  ),
+  chunks_in_flight: Type.Optional(count('Chunks worked on at once.', 1, { default: 5, maximum: 1000 })),
+  chunk_attempts: Type.Optional(
+    count('Workers that may die over a chunk before it is given up.', 1, { default: 3, maximum: 100 }),
+  ),
+  concurrency: Type.Optional(
+    block('Requests in flight.', {
+      max: Type.Optional(count('The most requests in flight; adaptive below it.', 1, { default: 64, maximum: 10_000 })),
+    }),
+  ),
+  limits: Type.Optional(
+    later(
+      block("The account's limits. Default: learned from the provider's headers.", {
+        rpm: Type.Optional(count('Requests per minute.', 1)),
+        tpm: Type.Optional(count('Tokens per minute.', 1)),
+      }),
+    ),
+  ),
+  timeout: Type.Optional(
+    block('Waiting for a limit does not count.', {
+      request: Type.Optional(duration('For one request, to its last byte.', '120s')),
+      job: Type.Optional(duration('For the job, pauses not counted. Default: none.')),
+    }),
+  ),
+  retries: Type.Optional(
+    count('Times a row is asked again after a time-out, a broken connection or an error of the provider.', 0, {
+      default: 4,
+      maximum: 100,
+    }),
+  ),
+  cache: Type.Optional(
+    laterValues(
+      ['tenant'],
+      Type.Enum(['off', 'job', 'spec', 'tenant'], {
+        default: 'spec',
+        description:
+          "Which earlier answers may be reused: none, this job's, those of every version of the spec of this name, or all of the tenant's.",
+      }),
+    ),
+  ),
+})
+
+const budgetBlock = block('What may be used at most; checked before each request.', {
+  usd: Type.Optional(later(money('Dollars for the job.'))),
+  tokens: Type.Optional(later(count('Tokens for the job.', 1))),
+  row_tokens: Type.Optional(count('Tokens that all attempts of one row may use together, input and output.', 1)),
+  on_exceed: Type.Optional(
+    later(Type.Enum(['pause', 'stop'], { description: 'What happens when the job has used up its budget.' })),
+  ),
+})
+
+/** The shape of a spec file (contract §6): the one source of validation, of the editors' schema and of the table in docs/spec.md. */
+export const SPEC_SCHEMA = block('A sluice spec: which rows, which model, what to ask, what an answer is.', {
+  version: Type.Optional(
+    Type.Literal(1, { default: 1, description: 'The version of this format.', errorMessage: 'must be 1' }),
+  ),
+  name: text('Names the work; earlier answers are reused under it.', {
+    pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$',
+    errorMessage: 'must be letters, digits, dots, dashes and underscores, at most 100, such as ticket-triage',
+  }),
+  description: Type.Optional(text('For people.')),
+  tags: Type.Optional(
+    Type.Record(Type.String(), Type.String(), {
+      description: 'Every line of the ledger carries these. Values are text: quote numbers.',
+    }),
+  ),
+  vars: Type.Optional(
+    Type.Record(
+      Type.String(),
+      Type.Union([Type.String(), Type.Number(), Type.Boolean()], {
+        errorMessage: 'must be text, a number, true or false',
+      }),
+      {
+        description: '`{{ vars.language }}` in prompts; `--var language=French` overrides.',
+      },
+    ),
+  ),
+  input: inputBlock,
+  model: modelBlock,
+  prompt: promptBlock,
+  output: Type.Optional(outputBlock),
+  execution: Type.Optional(executionBlock),
+  priority: Type.Optional(
+    Type.Enum(['high', 'normal', 'low'], { default: 'normal', description: 'Which job goes first.' }),
+  ),
+  budget: Type.Optional(budgetBlock),
+  gates: Type.Optional(
+    block('What decides whether a finished job has passed (exit 0) or not (exit 3).', {
+      min_success: Type.Optional(share('The least share of ok among ok and failed rows: 99%.')),
+      max_cost_per_row_usd: Type.Optional(money('The most that a row may cost on average, in dollars.')),
+    }),
+  ),
+  pause_if: Type.Optional(
+    block('Pauses a job that goes wrong, with the reason `error_rate`.', {
+      failed_over: share('The share of failed among ended rows: 20%.'),
+      after_rows: Type.Optional(count('Rows that must have ended before it is looked at.', 1, { default: 100 })),
+    }),
+  ),
+  notify: Type.Optional(
+    later(
+      Type.Array(
+        block('One place to tell.', {
+          webhook: Type.Optional(text('The address of a webhook.')),
+          slack: Type.Optional(text('The address of a Slack webhook.')),
+          secret_env: Type.Optional(text('The NAME of a variable with the secret that signs it.')),
+          when: Type.Optional(
+            Type.Array(Type.Enum(['completed', 'failed', 'paused', 'cancelled']), { description: 'At which states.' }),
+          ),
+        }),
+        { description: 'Who is told of the end of the job.' },
+      ),
+    ),
+  ),
+  write: Type.Optional(
+    block('Where the results are written when the job ends.', {
+      path: text('A csv, jsonl or parquet file, relative to the spec.', { minLength: 1 }),
+      include_input: Type.Optional(
+        Type.Boolean({ default: true, description: 'Whether the input columns are in it too.' }),
+      ),
+    }),
+  ),
+  retention: Type.Optional(
+    later(
+      block('How long what a job leaves behind is kept.', {
+        rows: Type.Optional(duration('Rows and their answers.')),
+        snapshot: Type.Optional(duration('The copy of the input.')),
+      }),
+    ),
+  ),
+})
+
+/** A spec file, valid by its shape. */
+export type SpecFile = Static<typeof SPEC_SCHEMA>

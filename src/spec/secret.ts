@@ -1,0 +1,33 @@
+/** Prefixes that keys of known providers start with. */
+const KEY_PREFIX = /^(sk-|sk_|AIza|gsk_|xai-|pk-|r8_|hf_|ghp_|nvapi-|AKIA|Bearer )/
+
+/** Names of variables whose value is a secret. */
+const SECRET_NAME = /(^|_)(API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)($|_)/i
+
+/** Whether `text` looks like a key itself: by a known prefix, or long and without any word in it. It errs on the side of yes. */
+export function looksLikeKey(text: string): boolean {
+  if (KEY_PREFIX.test(text)) return true
+  if (text.length < 24 || /\s/.test(text)) return false
+  const mixed = /[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)
+  const hex = /^[0-9a-f-]{32,}$/i.test(text) && /\d/.test(text)
+  const run = /[A-Za-z0-9]{24,}/.test(text) && /\d/.test(text)
+  return (mixed && run) || hex
+}
+
+/** Whether a variable of this name holds a secret, which a stored spec must not. */
+export function namesSecret(variable: string): boolean {
+  return SECRET_NAME.test(variable)
+}
+
+/** A value for a message: short, and never a key. */
+export function showValue(value: unknown): string {
+  if (value === null) return 'nothing'
+  if (typeof value === 'string') {
+    if (value === '') return 'an empty text'
+    if (looksLikeKey(value)) return 'what looks like a key'
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  }
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object') return 'a mapping'
+  return String(value)
+}

@@ -1,0 +1,65 @@
+import type { Kysely } from 'kysely'
+import type { PastAttempt } from '../domain/attempt.ts'
+import { attemptOf, pastAttemptOf } from './attempt-record.ts'
+import { uuidBytes } from './bytes.ts'
+import type { StoreDatabase } from './database.ts'
+import { sumLedger } from './ledger.ts'
+import type { Database } from './schema.ts'
+import type { Attempts } from './store.ts'
+
+/** The ledger, read: by chunk, by row, and as a whole. */
+export function attemptsRole(database: StoreDatabase): Attempts {
+  const { reader } = database
+  const attempts = (jobNo: number) => reader.selectFrom('attempts').selectAll().where('job_no', '=', jobNo)
+  return Object.freeze({
+    async ofChunk({ jobNo, chunkNo }, round) {
+      const rows = await attempts(jobNo)
+        .where('chunk_no', '=', chunkNo)
+        .where('round', '=', round)
+        .orderBy('number')
+        .execute()
+      const byRow = new Map<number, PastAttempt[]>()
+      for (const row of rows) {
+        const earlier = byRow.get(row.row_index)
+        if (earlier === undefined) byRow.set(row.row_index, [pastAttemptOf(row)])
+        else earlier.push(pastAttemptOf(row))
+      }
+      return byRow
+    },
+
+    async ofRow(jobNo, rowIndex) {
+      const chunkNo = await chunkOfRow(reader, jobNo, rowIndex)
+      if (chunkNo === null) return []
+      const rows = await attempts(jobNo)
+        .where('chunk_no', '=', chunkNo)
+        .where('row_index', '=', rowIndex)
+        .orderBy('id')
+        .execute()
+      return rows.map(attemptOf)
+    },
+
+    ledger: (jobNo) => sumLedger(reader, jobNo),
+
+    async list(jobNo, after, limit) {
+      let query = attempts(jobNo).orderBy('chunk_no').orderBy('id').limit(limit)
+      if (after !== null)
+        query = query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('chunk_no', 'id'), '>', tuple(after.chunkNo, uuidBytes(after.id))),
+        )
+      return (await query.execute()).map(attemptOf)
+    },
+  } satisfies Attempts)
+}
+
+/** The chunk that the row lies in; `null` when the job has no such row. */
+async function chunkOfRow(db: Kysely<Database>, jobNo: number, rowIndex: number): Promise<number | null> {
+  const chunk = await db
+    .selectFrom('chunks')
+    .select('chunk_no')
+    .where('job_no', '=', jobNo)
+    .where('first_row', '<=', rowIndex)
+    .orderBy('first_row', 'desc')
+    .limit(1)
+    .executeTakeFirst()
+  return chunk?.chunk_no ?? null
+}

@@ -1,0 +1,111 @@
+import { sql } from 'kysely'
+import type { ChunkRef } from '../domain/chunk.ts'
+import { cancelOpenChunk, completeChunk, failChunk } from './chunk-end.ts'
+import { chunkOf, readChunk, selectChunks } from './chunk-record.ts'
+import { plusCounters } from './counters.ts'
+import type { StoreDatabase } from './database.ts'
+import { jobOf } from './job-record.ts'
+import { changeState } from './job-state.ts'
+import { bookLost } from './lost.ts'
+import { appendSegment, closeManifest, readIntakeProgress } from './manifest.ts'
+import type { Chunks, ClaimedChunk } from './store.ts'
+
+/**
+ * The manifest, and who works on what. A chunk's row is its fence: every change of a claimed chunk is an update that names the claim's epoch,
+ * and so locks the row before anything else is touched. Locks are taken in this order: chunk, its attempts and rows, its job.
+ */
+export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
+  const { reader, handle } = database
+  return Object.freeze({
+    appendSegment: (segment) => appendSegment(database, segment, now()),
+    intakeProgress: (jobNo) => readIntakeProgress(reader, jobNo),
+    closeManifest: (tx, jobNo, input, inputHash) => closeManifest(handle(tx), jobNo, input, inputHash),
+    get: (ref) => readChunk(reader, ref),
+
+    async list(jobNo, fromChunk, limit) {
+      const query = selectChunks(reader).where('chunks.job_no', '=', jobNo).where('chunk_no', '>=', fromChunk)
+      return (await query.orderBy('chunk_no').limit(limit).execute()).map(chunkOf)
+    },
+
+    async listDone(jobNo, afterDoneNo, limit) {
+      const query = selectChunks(reader).where('chunks.job_no', '=', jobNo).where('done_no', '>', afterDoneNo)
+      return (await query.orderBy('done_no').limit(limit).execute()).map(chunkOf)
+    },
+
+    open: (jobNo, tx) =>
+      (tx === undefined ? reader : handle(tx))
+        .selectFrom('chunks')
+        .select(['job_no as jobNo', 'chunk_no as chunkNo'])
+        .where('job_no', '=', jobNo)
+        .where('state', 'in', ['ready', 'parked'])
+        .orderBy('chunk_no')
+        .execute(),
+
+    claim: (ref, owner, died, atMs) => claimChunk(database, ref, owner, died, atMs),
+
+    async release(tx, claim, to) {
+      const { numUpdatedRows } = await handle(tx)
+        .updateTable('chunks')
+        .set({ state: to, owner: null })
+        .where('job_no', '=', claim.jobNo)
+        .where('chunk_no', '=', claim.chunkNo)
+        .where('epoch', '=', claim.epoch)
+        .where('state', '=', 'leased')
+        .executeTakeFirstOrThrow()
+      return numUpdatedRows > 0n
+    },
+
+    complete: (tx, claim, atMs) => completeChunk(database, tx, claim, atMs),
+    fail: (tx, claim, message, pending, atMs) => failChunk(database, tx, claim, message, pending, atMs),
+    cancelOpen: (tx, ref, pending, atMs) => cancelOpenChunk(database, tx, ref, pending, atMs),
+
+    async leased(jobNo) {
+      const { leased } = await reader
+        .selectFrom('chunks')
+        .select((eb) => eb.fn.countAll<number>().as('leased'))
+        .where('job_no', '=', jobNo)
+        .where('counting', '=', sql.lit(1))
+        .where('state', '=', 'leased')
+        .executeTakeFirstOrThrow()
+      return Number(leased)
+    },
+
+    async takeBack(tx, jobNo) {
+      const chunks = handle(tx).updateTable('chunks').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
+      await chunks.set({ state: 'ready', owner: null }).where('state', '=', 'leased').execute()
+    },
+
+    async forgiveDeaths(tx, jobNo) {
+      const chunks = handle(tx).updateTable('chunks').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
+      await chunks.set({ deaths: 0 }).where('deaths', '>', 0).execute()
+    },
+  } satisfies Chunks)
+}
+
+async function claimChunk(
+  { write, handle }: StoreDatabase,
+  ref: ChunkRef,
+  owner: string,
+  died: boolean,
+  atMs: number,
+): Promise<ClaimedChunk | null> {
+  return await write(async (tx) => {
+    const db = handle(tx)
+    const job = db.selectFrom('jobs').where('job_no', '=', ref.jobNo)
+    const workable = job.where('state', 'in', ['queued', 'running']).where('wanted', 'is', null)
+    const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
+    const { numUpdatedRows } = await chunk
+      .set({ state: 'leased', epoch: sql`epoch + 1`, owner, counting: 1, deaths: sql`deaths + ${died ? 1 : 0}` })
+      .set({ round: job.select('round') })
+      .where('state', 'in', ['ready', 'leased', 'parked'])
+      .where(({ exists }) => exists(workable.select('job_no')))
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) return null
+    const { lost, counters } = await bookLost(db, ref, atMs)
+    if (lost > 0) await chunk.set(plusCounters(counters)).execute()
+    await changeState(db, ref.jobNo, ['queued'], { to: 'running', atMs })
+    const claimed = await readChunk(db, ref)
+    const owning = await job.selectAll().executeTakeFirstOrThrow()
+    return claimed === null ? null : { chunk: claimed, job: jobOf(owning), lost }
+  })
+}

@@ -1,0 +1,47 @@
+import { type ExpressionBuilder, type RawBuilder, sql } from 'kysely'
+import { type Counters, NO_COUNTS } from '../domain/job.ts'
+import type { CounterColumns, Database } from './schema.ts'
+
+type CounterColumn = keyof CounterColumns
+
+/** The column of each counter, in the order of `Counters`. */
+export const COUNTER_COLUMNS: readonly (readonly [keyof Counters, CounterColumn])[] = [
+  ['succeeded', 'succeeded'],
+  ['failed', 'failed'],
+  ['skipped', 'skipped'],
+  ['cancelled', 'cancelled'],
+  ['cached', 'cached'],
+  ['retried', 'retried'],
+  ['fallback', 'fallback'],
+  ['attempts', 'attempts'],
+  ['inputTokens', 'input_tokens'],
+  ['cachedTokens', 'cached_tokens'],
+  ['outputTokens', 'output_tokens'],
+  ['costNano', 'cost_nano'],
+  ['unpriced', 'unpriced'],
+]
+
+/** The counters in a row of jobs or chunks. Sums arrive as text from PostgreSQL; missing ones are 0. */
+export function countersOf(row: { readonly [column in CounterColumn]?: number | string | null }): Counters {
+  const counters = { ...NO_COUNTS } as Record<keyof Counters, number>
+  for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(row[column] ?? 0)
+  return counters
+}
+
+/** The `set` clause that adds `delta` to the counters of the row that is updated; only what changes is written. */
+export function plusCounters(delta: Counters): Partial<Record<CounterColumn, RawBuilder<number>>> {
+  const changed = COUNTER_COLUMNS.filter(([key]) => delta[key] !== 0)
+  return Object.fromEntries(changed.map(([key, column]) => [column, sql<number>`${sql.ref(column)} + ${delta[key]}`]))
+}
+
+/** The same counters with the opposite sign. */
+export function negated(counters: Counters): Counters {
+  const opposite = { ...counters } as Record<keyof Counters, number>
+  for (const [key] of COUNTER_COLUMNS) opposite[key] = counters[key] === 0 ? 0 : -counters[key]
+  return opposite
+}
+
+/** The sums of a job's open chunks, column by column. */
+export function sumOfCounters(eb: ExpressionBuilder<Database, 'chunks'>) {
+  return COUNTER_COLUMNS.map(([, column]) => eb.fn.sum<number>(column).as(column))
+}

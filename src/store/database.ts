@@ -1,0 +1,43 @@
+import type { Kysely } from 'kysely'
+import type { Outcome } from '../domain/row.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
+import type { Database } from './schema.ts'
+
+/**
+ * What the store's roles need of a database; all of them are written over this, once for SQLite and PostgreSQL. What the two do differently
+ * lies in one file each (`sqlite.ts`), and in the writing of rows and attempts, where every microsecond is paid a million times.
+ */
+export interface StoreDatabase {
+  /** Reads outside of transactions; it sees the latest commit, of any process. */
+  readonly reader: Kysely<Database>
+  /** The database inside `tx`. Throws when `tx` has ended. */
+  handle(tx: StoreTx): Kysely<Database>
+  write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
+  /** Where the rows of a job that is created now will lie. */
+  bucketFor(atMs: number): number
+  /** Inserts outcomes of one chunk, which must have none for these rows. */
+  insertOutcomes(tx: StoreTx, chunk: RowsOfChunk, outcomes: readonly Outcome[]): Promise<void>
+}
+
+/** Names the place of a chunk's outcomes. */
+export interface RowsOfChunk {
+  readonly bucket: number
+  readonly jobNo: number
+  readonly chunkNo: number
+}
+
+/** How many values one statement may carry: the lower of the two databases' limits is 32,766 (SQLite). */
+const VALUES_PER_STATEMENT = 30_000
+
+/** Cuts `items`, each of which takes `valuesEach` values, into as few statements as the databases allow. */
+export function inStatements<T>(items: readonly T[], valuesEach: number): readonly (readonly T[])[] {
+  const size = Math.max(1, Math.floor(VALUES_PER_STATEMENT / valuesEach))
+  const parts: (readonly T[])[] = []
+  for (let from = 0; from < items.length; from += size) parts.push(items.slice(from, from + size))
+  return parts
+}
+
+/** The bucket of a job, as a part of a query on its rows. */
+export function bucketOf(db: Kysely<Database>, jobNo: number) {
+  return db.selectFrom('jobs').select('bucket').where('job_no', '=', jobNo)
+}

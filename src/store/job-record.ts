@@ -1,0 +1,53 @@
+import type { Selectable } from 'kysely'
+import type { InputDescription, Job } from '../domain/job.ts'
+import { countersOf } from './counters.ts'
+import type { JobsTable } from './schema.ts'
+import type { JobControl } from './store.ts'
+
+/** A row of `jobs` as the domain's job. */
+export function jobOf(row: Selectable<JobsTable>): Job {
+  return {
+    jobNo: row.job_no,
+    id: row.id,
+    tenantNo: row.tenant_no,
+    specName: row.spec_name,
+    specHash: row.spec_hash,
+    state: row.state,
+    reason: row.reason,
+    detail: row.detail,
+    wanted: row.wanted,
+    wantedReason: row.wanted_reason,
+    wantedDetail: row.wanted_detail,
+    trigger: row.trigger,
+    triggerRef: row.trigger_ref,
+    jobKey: row.job_key,
+    round: row.round,
+    rowsTotal: row.rows_total,
+    chunksTotal: row.chunks_total,
+    openChunks: row.open_chunks,
+    counters: countersOf(row),
+    settings: { concurrency: row.concurrency, priority: row.priority },
+    inputHash: row.input_hash,
+    input: row.input === null ? null : (JSON.parse(row.input) as InputDescription),
+    createdAtMs: row.created_at_ms,
+    startedAtMs: row.started_at_ms,
+    endedAtMs: row.ended_at_ms,
+    activeMs: row.active_ms,
+    activeSinceMs: row.active_since_ms,
+    version: row.version,
+  }
+}
+
+/** The columns of `jobs` that a heartbeat reads. */
+export const CONTROL_COLUMNS = ['job_no', 'state', 'wanted', 'wanted_reason', 'concurrency', 'priority'] as const
+
+/** Those columns as the domain's control. */
+export function controlOf(row: Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]>): JobControl {
+  return {
+    jobNo: row.job_no,
+    state: row.state,
+    wanted: row.wanted,
+    wantedReason: row.wanted_reason,
+    settings: { concurrency: row.concurrency, priority: row.priority },
+  }
+}

@@ -1,0 +1,97 @@
+import type { Kysely, Selectable, Updateable } from 'kysely'
+import { isTerminal, type JobState, mayBecome } from '../domain/job.ts'
+import { appendEvent } from './events.ts'
+import type { Database, JobsTable } from './schema.ts'
+import type { NewRound, StateChange } from './store.ts'
+
+const TERMINAL: readonly JobState[] = ['completed', 'failed', 'cancelled']
+
+/** States in which a job's time runs. */
+const ACTIVE: readonly JobState[] = ['queued', 'running', 'finalizing']
+
+/**
+ * Changes the job's state if it stands in one of `from`, is not over, and domain/job.ts allows the change; records a `job.state` event.
+ * `false`: it stood elsewhere, and nothing was changed.
+ */
+export async function changeState(
+  db: Kysely<Database>,
+  jobNo: number,
+  from: readonly JobState[],
+  change: StateChange,
+): Promise<boolean> {
+  for (;;) {
+    const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()
+    if (job === undefined || !from.includes(job.state) || isTerminal(job.state) || !mayBecome(job.state, change.to))
+      return false
+    const { numUpdatedRows } = await db
+      .updateTable('jobs')
+      .set({
+        state: change.to,
+        reason: change.reason ?? null,
+        detail: change.detail ?? null,
+        ...wish(job, change.to),
+        ...clock(job, change),
+      })
+      .where('job_no', '=', jobNo)
+      .where('state', '=', job.state)
+      .executeTakeFirstOrThrow()
+    // On PostgreSQL somebody may have changed it since it was read: then it is looked at anew.
+    if (numUpdatedRows === 0n) continue
+    await recordChange(db, jobNo, job.state, change)
+    return true
+  }
+}
+
+/** Opens round `round.round` on a job that is over and stands in the round before it: `queued`. `false`: it is not over, or in another round. */
+export async function openRound(db: Kysely<Database>, jobNo: number, round: NewRound): Promise<boolean> {
+  const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()
+  if (job === undefined) return false
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({ state: 'queued', round: round.round, spec_hash: round.specHash, active_since_ms: round.atMs })
+    .set({ reason: null, detail: null, ended_at_ms: null })
+    .where('job_no', '=', jobNo)
+    .where('state', 'in', TERMINAL)
+    .where('round', '=', round.round - 1)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 0n) return false
+  await insertRound(db, jobNo, round)
+  await recordChange(db, jobNo, job.state, { to: 'queued', atMs: round.atMs })
+  return true
+}
+
+/** Notes with which spec a round runs, and what was asked for. */
+export async function insertRound(db: Kysely<Database>, jobNo: number, round: NewRound): Promise<void> {
+  await db
+    .insertInto('rounds')
+    .values({
+      job_no: jobNo,
+      round: round.round,
+      spec_hash: round.specHash,
+      selection: round.selection,
+      created_at_ms: round.atMs,
+    })
+    .execute()
+}
+
+async function recordChange(db: Kysely<Database>, jobNo: number, from: JobState, change: StateChange): Promise<void> {
+  const data = { from, to: change.to, reason: change.reason ?? null, detail: change.detail ?? null }
+  await appendEvent(db, jobNo, 'job.state', data, change.atMs)
+}
+
+/** A wish ends when it is fulfilled or void: a pause once the job no longer runs, a cancel only when the job is over. */
+function wish(job: Selectable<JobsTable>, to: JobState): Updateable<JobsTable> {
+  const ends = isTerminal(to) || (job.wanted === 'pause' && (to === 'paused' || to === 'finalizing'))
+  return ends ? { wanted: null, wanted_reason: null, wanted_detail: null } : {}
+}
+
+function clock(job: Selectable<JobsTable>, change: StateChange): Updateable<JobsTable> {
+  const active = ACTIVE.includes(change.to)
+  const stretch = job.active_since_ms === null ? 0 : Math.max(0, change.atMs - job.active_since_ms)
+  return {
+    started_at_ms: job.started_at_ms ?? (change.to === 'running' ? change.atMs : null),
+    ended_at_ms: isTerminal(change.to) ? change.atMs : null,
+    active_ms: active ? job.active_ms : job.active_ms + stretch,
+    active_since_ms: active ? (job.active_since_ms ?? change.atMs) : null,
+  }
+}

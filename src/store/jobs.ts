@@ -1,0 +1,157 @@
+import { sql, type Updateable } from 'kysely'
+import { addCounters, type JobSettings } from '../domain/job.ts'
+import { countersOf, sumOfCounters } from './counters.ts'
+import type { StoreDatabase } from './database.ts'
+import { appendEvent } from './events.ts'
+import { CONTROL_COLUMNS, controlOf, jobOf } from './job-record.ts'
+import { changeState, insertRound, openRound } from './job-state.ts'
+import type { JobsTable } from './schema.ts'
+import type { JobProgress, Jobs, NewJob } from './store.ts'
+
+/** Jobs: their creation, their states, and the totals that are kept rather than counted. `version` is noted on each new job. */
+export function jobsRole(database: StoreDatabase, version: string): Jobs {
+  const { handle } = database
+  return Object.freeze({
+    ...reading(database),
+    create: (job) => createJob(database, job, version),
+    change: (tx, jobNo, from, change) => changeState(handle(tx), jobNo, from, change),
+    want: (...wish) => recordWish(database, ...wish),
+    set: (jobNo, settings, atMs) => changeSettings(database, jobNo, settings, atMs),
+    openRound: (tx, jobNo, round) => openRound(handle(tx), jobNo, round),
+  } satisfies Jobs)
+}
+
+function reading(database: StoreDatabase) {
+  const { reader } = database
+  const jobs = () => reader.selectFrom('jobs').selectAll()
+  return {
+    async get(tenantNo, id) {
+      const row = await jobs().where('tenant_no', '=', tenantNo).where('id', '=', id).executeTakeFirst()
+      return row === undefined ? null : jobOf(row)
+    },
+    async getByNo(jobNo) {
+      const row = await jobs().where('job_no', '=', jobNo).executeTakeFirst()
+      return row === undefined ? null : jobOf(row)
+    },
+    async byKey(tenantNo, jobKey) {
+      const row = await jobs().where('tenant_no', '=', tenantNo).where('job_key', '=', jobKey).executeTakeFirst()
+      return row === undefined ? null : jobOf(row)
+    },
+    async list(tenantNo, { limit, before, states }) {
+      let query = jobs().where('tenant_no', '=', tenantNo).orderBy('job_no', 'desc').limit(limit)
+      if (before !== undefined) query = query.where('job_no', '<', before)
+      if (states !== undefined) query = query.where('state', 'in', states)
+      return (await query.execute()).map(jobOf)
+    },
+    async submission(jobNo) {
+      const query = reader.selectFrom('jobs').select('submission').where('job_no', '=', jobNo)
+      return (await query.executeTakeFirstOrThrow()).submission
+    },
+    async controls(jobNos) {
+      if (jobNos.length === 0) return []
+      const rows = await reader.selectFrom('jobs').select(CONTROL_COLUMNS).where('job_no', 'in', jobNos).execute()
+      return rows.map(controlOf)
+    },
+    async round(jobNo, round) {
+      const row = await reader
+        .selectFrom('rounds')
+        .select(['job_no as jobNo', 'round', 'spec_hash as specHash', 'selection', 'created_at_ms as atMs'])
+        .where('job_no', '=', jobNo)
+        .where('round', '=', round)
+        .executeTakeFirst()
+      return row ?? null
+    },
+    progress: (jobNo) => readProgress(database, jobNo),
+  } satisfies Partial<Jobs>
+}
+
+async function createJob({ handle, write, bucketFor }: StoreDatabase, job: NewJob, version: string) {
+  return await write(async (tx) => {
+    const row = await handle(tx)
+      .insertInto('jobs')
+      .values({
+        id: job.id,
+        tenant_no: job.tenantNo,
+        bucket: bucketFor(job.atMs),
+        spec_name: job.specName,
+        spec_hash: job.specHash,
+        state: 'created',
+        trigger: job.trigger,
+        trigger_ref: job.triggerRef,
+        job_key: job.jobKey,
+        concurrency: job.settings.concurrency,
+        priority: job.settings.priority,
+        created_at_ms: job.atMs,
+        version,
+        submission: job.submission,
+      })
+      .onConflict((conflict) => conflict.columns(['tenant_no', 'job_key']).doNothing())
+      .returningAll()
+      .executeTakeFirst()
+    if (row !== undefined) {
+      const first = { round: 0, specHash: job.specHash, selection: '{}', atMs: job.atMs }
+      await insertRound(handle(tx), row.job_no, first)
+      return { job: jobOf(row), created: true }
+    }
+    const existing = await handle(tx)
+      .selectFrom('jobs')
+      .selectAll()
+      .where('tenant_no', '=', job.tenantNo)
+      .where('job_key', '=', job.jobKey)
+      .executeTakeFirstOrThrow()
+    return { job: jobOf(existing), created: false }
+  })
+}
+
+async function recordWish(
+  { handle, write }: StoreDatabase,
+  ...[jobNo, wanted, reason, detail]: Parameters<Jobs['want']>
+) {
+  await write(async (tx) => {
+    const update = handle(tx)
+      .updateTable('jobs')
+      .set({ wanted, wanted_reason: wanted && (reason ?? null), wanted_detail: wanted && (detail ?? null) })
+      .where('job_no', '=', jobNo)
+      .where('state', 'not in', ['completed', 'failed', 'cancelled'])
+    const notCancelled = update.where((eb) => eb.or([eb('wanted', 'is', null), eb('wanted', '<>', 'cancel')]))
+    await (wanted === 'pause' ? notCancelled : update).execute()
+  })
+}
+
+async function changeSettings(
+  { handle, write }: StoreDatabase,
+  jobNo: number,
+  settings: Partial<JobSettings>,
+  atMs: number,
+) {
+  const changes: Updateable<JobsTable> = {}
+  if (settings.concurrency !== undefined) changes.concurrency = settings.concurrency
+  if (settings.priority !== undefined) changes.priority = settings.priority
+  if (Object.keys(changes).length === 0) return
+  await write(async (tx) => {
+    await handle(tx).updateTable('jobs').set(changes).where('job_no', '=', jobNo).execute()
+    await appendEvent(handle(tx), jobNo, 'job.settings', settings, atMs)
+  })
+}
+
+/** Both reads see one state of the database: between them a chunk might otherwise hand its counters to the job, and be counted twice or never. */
+async function readProgress({ reader }: StoreDatabase, jobNo: number): Promise<JobProgress> {
+  const snapshot = reader.transaction().setIsolationLevel('repeatable read')
+  return await snapshot.execute(async (db) => {
+    const row = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirstOrThrow()
+    const open = await db
+      .selectFrom('chunks')
+      .select(sumOfCounters)
+      .select((eb) => eb.fn.sum<number>(eb.case().when('state', '=', 'leased').then(1).else(0).end()).as('leased'))
+      .where('job_no', '=', jobNo)
+      .where('counting', '=', sql.lit(1))
+      .executeTakeFirstOrThrow()
+    const job = jobOf(row)
+    return {
+      job,
+      counters: addCounters(job.counters, countersOf(open)),
+      chunksDone: job.chunksTotal - job.openChunks,
+      chunksLeased: Number(open.leased ?? 0),
+    }
+  })
+}

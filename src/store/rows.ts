@@ -1,0 +1,109 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Kysely } from 'kysely'
+import type { OutcomeState } from '../domain/row.ts'
+import type { CauseCount, StoredOutcome } from '../domain/stored.ts'
+import { bucketOf, type StoreDatabase } from './database.ts'
+import { outcomeOf } from './outcome-record.ts'
+import { reopenRows } from './reopen.ts'
+import type { Database } from './schema.ts'
+import type { Rows } from './store.ts'
+
+/** Rows looked at between two turns of the event loop, where a query must go over all of a job's. */
+const SCAN_ROWS = 10_000
+
+/** States whose rows have a cause, and so stand in the index over dead letters. */
+const WITH_CAUSE: readonly OutcomeState[] = ['failed', 'cancelled']
+
+/** Outcomes, read in row order. `record` is the database's own way of writing them. */
+export function rowsRole(database: StoreDatabase, record: Rows['record']): Rows {
+  const { reader, handle } = database
+  return Object.freeze({
+    record,
+
+    async ended(jobNo, firstRow, rows) {
+      const query = rowsOf(reader, jobNo).select('row_index')
+      const ended = await query
+        .where('row_index', '>=', firstRow)
+        .where('row_index', '<', firstRow + rows)
+        .execute()
+      return new Set(ended.map((row) => row.row_index))
+    },
+
+    async list(jobNo, fromRow, limit, states) {
+      let query = rowsOf(reader, jobNo).selectAll().where('row_index', '>=', fromRow).orderBy('row_index').limit(limit)
+      if (states !== undefined) query = query.where('state', 'in', states)
+      if (states?.every((state) => WITH_CAUSE.includes(state))) query = query.where('cause', 'is not', null)
+      return (await query.execute()).map(outcomeOf)
+    },
+
+    get: (jobNo, rowIndex) => readRow(reader, jobNo, rowIndex),
+
+    async byId(jobNo, rowId) {
+      const row = await rowsOf(reader, jobNo).selectAll().where('row_id', '=', rowId).executeTakeFirst()
+      if (row !== undefined) return outcomeOf(row)
+      const index = Number(rowId)
+      const byIndex = String(index) === rowId ? await readRow(reader, jobNo, index) : null
+      return byIndex?.rowId === rowId ? byIndex : null
+    },
+
+    causes: (jobNo) => countCauses(reader, jobNo),
+    dearest: (jobNo, limit) => findDearest(reader, jobNo, limit),
+    reopen: (tx, jobNo, round, selection) => reopenRows(handle(tx), jobNo, round, selection),
+  } satisfies Rows)
+}
+
+/** A query on the outcomes of one job. */
+export function rowsOf(db: Kysely<Database>, jobNo: number) {
+  return db
+    .selectFrom('rows')
+    .where('bucket', '=', bucketOf(db, jobNo))
+    .where('job_no', '=', jobNo)
+    .where('step', '=', 0)
+}
+
+async function readRow(db: Kysely<Database>, jobNo: number, rowIndex: number): Promise<StoredOutcome | null> {
+  const row = await rowsOf(db, jobNo).selectAll().where('row_index', '=', rowIndex).executeTakeFirst()
+  return row === undefined ? null : outcomeOf(row)
+}
+
+async function countCauses(db: Kysely<Database>, jobNo: number): Promise<readonly CauseCount[]> {
+  const counts = await rowsOf(db, jobNo)
+    .select((eb) => ['cause', eb.fn.countAll<number>().as('rows'), eb.fn.min('row_index').as('first')])
+    .where('cause', 'is not', null)
+    .where('cause', '<>', 'cancelled')
+    .groupBy('cause')
+    .execute()
+  const causes: CauseCount[] = []
+  for (const { cause, rows, first } of counts) {
+    const example = await readRow(db, jobNo, first)
+    if (cause !== null && example !== null) causes.push({ cause, rows: Number(rows), example })
+  }
+  return causes.sort((a, b) => b.rows - a.rows || a.cause.localeCompare(b.cause))
+}
+
+/** Goes over the job's rows part by part: an index on the cost would be paid for by every row, for one list at the end. */
+async function findDearest(db: Kysely<Database>, jobNo: number, limit: number) {
+  const job = await db.selectFrom('jobs').select('rows_total').where('job_no', '=', jobNo).executeTakeFirstOrThrow()
+  const candidates: { readonly index: number; readonly cost: number }[] = []
+  for (let from = 0; from < job.rows_total; from += SCAN_ROWS) {
+    const part = await rowsOf(db, jobNo)
+      .select(['row_index as index', 'cost_nano as cost'])
+      .where('row_index', '>=', from)
+      .where('row_index', '<', from + SCAN_ROWS)
+      .where('cost_nano', '>', 0)
+      .orderBy('cost_nano', 'desc')
+      .orderBy('row_index')
+      .limit(limit)
+      .execute()
+    for (const { index, cost } of part) if (cost !== null) candidates.push({ index, cost })
+    candidates.sort((a, b) => b.cost - a.cost || a.index - b.index)
+    candidates.length = Math.min(candidates.length, limit)
+    await setImmediate()
+  }
+  const rows: StoredOutcome[] = []
+  for (const { index } of candidates) {
+    const row = await readRow(db, jobNo, index)
+    if (row !== null) rows.push(row)
+  }
+  return rows
+}

@@ -1,0 +1,222 @@
+import type { Generated } from 'kysely'
+import type { AttemptState } from '../domain/attempt.ts'
+import type { ChunkState } from '../domain/chunk.ts'
+import type { Cause } from '../domain/failure.ts'
+import type { JobState, Priority, StateReason, Trigger, Wanted } from '../domain/job.ts'
+import type { LaneName, OutcomeState } from '../domain/row.ts'
+
+/**
+ * The tables, as both databases have them. Flags are 0 or 1 and times UTC milliseconds in integers, so that nothing has to be converted;
+ * hashes and attempt ids are bytes, because they stand in every row (`bytes.ts`).
+ */
+export interface Database {
+  tenants: TenantsTable
+  specs: SpecsTable
+  jobs: JobsTable
+  rounds: RoundsTable
+  segments: SegmentsTable
+  chunks: ChunksTable
+  rows: RowsTable
+  attempts: AttemptsTable
+  answers: AnswersTable
+  events: EventsTable
+  messages: MessagesTable
+}
+
+interface TenantsTable {
+  tenant_no: number
+  name: string
+}
+
+interface SpecsTable {
+  tenant_no: number
+  hash: string
+  name: string
+  canonical_json: string
+  created_at_ms: number
+}
+
+/** `Counters`, in jobs and in chunks alike. */
+export interface CounterColumns {
+  succeeded: Generated<number>
+  failed: Generated<number>
+  skipped: Generated<number>
+  cancelled: Generated<number>
+  cached: Generated<number>
+  retried: Generated<number>
+  fallback: Generated<number>
+  attempts: Generated<number>
+  input_tokens: Generated<number>
+  cached_tokens: Generated<number>
+  output_tokens: Generated<number>
+  cost_nano: Generated<number>
+  unpriced: Generated<number>
+}
+
+export interface JobsTable extends CounterColumns {
+  job_no: Generated<number>
+  id: string
+  tenant_no: number
+  /** Where the job's rows lie: the partition on PostgreSQL, always 0 on SQLite. */
+  bucket: number
+  /** Of the current round; `rounds` has that of each. */
+  spec_hash: string
+  spec_name: string
+  state: JobState
+  reason: StateReason | null
+  detail: string | null
+  wanted: Wanted | null
+  wanted_reason: StateReason | null
+  wanted_detail: string | null
+  trigger: Trigger
+  trigger_ref: string | null
+  job_key: string | null
+  round: Generated<number>
+  rows_total: Generated<number>
+  chunks_total: Generated<number>
+  open_chunks: Generated<number>
+  concurrency: number | null
+  priority: Priority | null
+  input_hash: string | null
+  /** `InputDescription` as JSON. */
+  input: string | null
+  created_at_ms: number
+  started_at_ms: number | null
+  ended_at_ms: number | null
+  active_ms: Generated<number>
+  active_since_ms: number | null
+  version: string
+  submission: string
+  segments: Generated<number>
+  unreadable: Generated<number>
+  intake_position: string | null
+  manifest_closed: Generated<number>
+  /** The last `done_no` given to a chunk, and the last number given to an event. */
+  done_seq: Generated<number>
+  event_seq: Generated<number>
+}
+
+interface RoundsTable {
+  job_no: number
+  round: number
+  spec_hash: string
+  selection: string
+  created_at_ms: number
+}
+
+interface SegmentsTable {
+  job_no: number
+  segment_no: number
+  blob_key: string
+  bytes: number
+  sha256: Uint8Array
+}
+
+export interface ChunksTable extends CounterColumns {
+  job_no: number
+  chunk_no: number
+  segment_no: number
+  byte_offset: number
+  byte_length: number
+  sha256: Uint8Array
+  first_row: number
+  rows: number
+  state: Generated<ChunkState>
+  epoch: Generated<number>
+  owner: string | null
+  deaths: Generated<number>
+  round: Generated<number>
+  done_no: number | null
+  /** 1 while the chunk is open and may have counters that are not yet in its job: what `progress` adds up. */
+  counting: Generated<number>
+}
+
+export interface RowsTable {
+  bucket: number
+  job_no: number
+  /** 0 until rows have several steps. */
+  step: number
+  row_index: number
+  chunk_no: number
+  /** `null`: the index as text, as for every job without `input.key`. */
+  row_id: string | null
+  state: OutcomeState
+  /** Never null for a failed or cancelled row: the index over dead letters hangs on it. */
+  cause: Cause | null
+  message: string | null
+  output: string | null
+  reply: string | null
+  attempts: number
+  model: string | null
+  lane: LaneName | null
+  input_tokens: number
+  output_tokens: number
+  cost_nano: number | null
+  latency_ms: number | null
+  request_hash: Uint8Array | null
+  spec_hash: Uint8Array
+  round: number
+  ended_at_ms: number
+  fallback: number
+}
+
+export interface AttemptsTable {
+  job_no: number
+  chunk_no: number
+  id: Uint8Array
+  epoch: number
+  row_index: number
+  round: number
+  number: number
+  model: string
+  lane: LaneName
+  request_hash: Uint8Array
+  state: AttemptState
+  started_at_ms: number
+  ended_at_ms: number | null
+  cause: Cause | null
+  message: string | null
+  status: number | null
+  provider_code: string | null
+  provider_request_id: string | null
+  counts: number
+  /** 0 or 1, or `null` where the cause's rule decides. */
+  retryable: number | null
+  /** The worst case while `open` and when `lost`; the provider's figures once they are known. */
+  input_tokens: number
+  cached_tokens: number
+  output_tokens: number
+  cost_nano: number | null
+  reply: string | null
+}
+
+interface AnswersTable {
+  tenant_no: number
+  scope: string
+  /** The first bytes of the request's hash; the row that it points at has the whole of it. */
+  request_key: Uint8Array
+  job_no: number
+  row_index: number
+}
+
+interface EventsTable {
+  job_no: number
+  seq: number
+  at_ms: number
+  type: string
+  data: string
+}
+
+/** The embedded queue's messages; queue/embedded.ts says what they mean. */
+interface MessagesTable {
+  message_no: Generated<number>
+  task: string
+  job_no: number
+  tenant_no: number
+  priority: number
+  due_at_ms: number
+  lease_until_ms: number | null
+  worker: string | null
+  receipt: Generated<number>
+  deliveries: Generated<number>
+}

@@ -1,0 +1,107 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+
+import type { ChunkClaim, ChunkRef } from '../domain/chunk.ts'
+import type { Counters } from '../domain/job.ts'
+import type { Outcome } from '../domain/row.ts'
+import { INTENT_COLUMNS, intentValues } from './attempt-record.ts'
+import { hashBytes, requestKey } from './bytes.ts'
+import { COUNTER_COLUMNS } from './counters.ts'
+import type { RowsOfChunk } from './database.ts'
+import { ROW_COLUMNS, rowValues } from './outcome-record.ts'
+import { sqliteBooking } from './sqlite-booking.ts'
+import { mapped } from './sqlite-failure.ts'
+import { prepareCount, prepareInsert } from './sqlite-statement.ts'
+import type { RecordGroup } from './store.ts'
+
+/**
+ * Writes outcomes and attempts by prepared statements: this is what each row pays for. Both functions must run inside a transaction of the
+ * handle, which is what locks the chunks: nobody else can write before it ends.
+ */
+export interface SqliteRecord {
+  insertOutcomes(chunk: RowsOfChunk, outcomes: readonly Outcome[]): void
+  /** `Rows.record`; store.ts says what it guarantees. */
+  record(group: RecordGroup): readonly ChunkClaim[]
+}
+
+/** Prepares the statements on `handle`. */
+export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
+  const statements = {
+    lease: handle.prepare(`select epoch from chunks where job_no = ? and chunk_no = ? and state = 'leased'`),
+    job: handle.prepare('select bucket, tenant_no from jobs where job_no = ?'),
+    row: prepareInsert(handle, 'rows', ROW_COLUMNS),
+    intent: prepareInsert(handle, 'attempts', INTENT_COLUMNS, 'on conflict do nothing'),
+    answer: prepareInsert(
+      handle,
+      'answers',
+      ['tenant_no', 'scope', 'request_key', 'job_no', 'row_index'],
+      'on conflict do update set job_no = excluded.job_no, row_index = excluded.row_index',
+    ),
+    count: prepareCount(handle, 'chunks', ['job_no', 'chunk_no']),
+  }
+  const booking = sqliteBooking(handle)
+
+  const insertOutcomes = (chunk: RowsOfChunk, outcomes: readonly Outcome[]) => {
+    for (const outcome of outcomes) statements.row.run(...rowValues(chunk, outcome))
+  }
+  const count = (claim: ChunkClaim, delta: Counters) => {
+    statements.count.run(...COUNTER_COLUMNS.map(([key]) => delta[key]), claim.jobNo, claim.chunkNo)
+  }
+
+  function record(group: RecordGroup): readonly ChunkClaim[] {
+    const fence = fenceOf(statements.lease)
+    const jobOf = memo((jobNo: number) => statements.job.get(jobNo) as { bucket: number; tenant_no: number })
+    for (const intent of group.intents) if (fence.holds(intent)) statements.intent.run(...intentValues(intent))
+    for (const fact of group.facts) {
+      if (fence.holds(fact.intent)) booking.book(fact)
+      else booking.orphan(fact)
+    }
+    for (const { claim, outcome, answerScope } of group.outcomes) {
+      if (!fence.holds(claim)) continue
+      const { bucket, tenant_no } = jobOf(claim.jobNo)
+      insertOutcomes({ bucket, jobNo: claim.jobNo, chunkNo: claim.chunkNo }, [outcome])
+      if (answerScope === null || outcome.state !== 'succeeded' || outcome.requestHash === null) continue
+      const key = requestKey(hashBytes(outcome.requestHash))
+      statements.answer.run(tenant_no, answerScope, key, claim.jobNo, outcome.rowIndex)
+    }
+    for (const { claim, delta } of group.deltas) if (fence.holds(claim)) count(claim, delta)
+    return fence.passed()
+  }
+
+  return Object.freeze({
+    insertOutcomes: (chunk: RowsOfChunk, outcomes: readonly Outcome[]) => mapped(() => insertOutcomes(chunk, outcomes)),
+    record: (group: RecordGroup) => mapped(() => record(group)),
+  })
+}
+
+/** Tells claims that stand from those whose epoch has passed, asking the database once for each chunk. */
+function fenceOf(lease: StatementSync) {
+  const leases = new Map<string, number | null>()
+  const passed = new Map<string, ChunkClaim>()
+  const epochOf = ({ jobNo, chunkNo }: ChunkRef) => {
+    const name = `${jobNo}/${chunkNo}`
+    const known = leases.get(name)
+    if (known !== undefined) return known
+    const row = lease.get(jobNo, chunkNo) as { epoch: number } | undefined
+    const epoch = row?.epoch ?? null
+    leases.set(name, epoch)
+    return epoch
+  }
+  return {
+    holds(claim: ChunkClaim): boolean {
+      if (epochOf(claim) === claim.epoch) return true
+      const { jobNo, chunkNo, epoch } = claim
+      passed.set(`${jobNo}/${chunkNo}/${epoch}`, { jobNo, chunkNo, epoch })
+      return false
+    },
+    passed: () => [...passed.values()],
+  }
+}
+
+function memo<K, V>(read: (key: K) => V): (key: K) => V {
+  const known = new Map<K, V>()
+  return (key) => {
+    const value = known.get(key) ?? read(key)
+    known.set(key, value)
+    return value
+  }
+}

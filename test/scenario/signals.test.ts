@@ -1,0 +1,45 @@
+import { expect, it } from 'vitest'
+import { jobFolder, provider, summaryOf, ticketSpec, tickets } from './job-folder.ts'
+import { until } from './sluice-process.ts'
+
+async function runningJob(latency: string) {
+  const folder = await jobFolder()
+  const simulated = await provider(folder, '--latency', latency)
+  await folder.write('tickets.csv', tickets(2_000))
+  await folder.write('spec.yaml', ticketSpec(simulated.url))
+  const running = folder.start('run', 'spec.yaml')
+  await until(() => simulated.requests().length > 60, 'the job runs')
+  return { folder, simulated, running }
+}
+
+it.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s finishes the rows in flight, checkpoints, and exits %i', async (signal, code) => {
+  const { folder, simulated, running } = await runningJob('50ms')
+  running.child.kill(signal)
+  expect(await running.ended, running.stderr()).toBe(code)
+  // Nothing was hung up on: all that was sent has been booked.
+  expect(folder.query("select id from attempts where state <> 'booked'")).toEqual([])
+  expect(folder.query<{ n: number }>('select count(*) as n from attempts')[0]?.n).toBe(simulated.requests().length)
+  expect(folder.query("select chunk_no from chunks where state = 'leased'")).toEqual([])
+  const resumed = await folder.run('resume')
+  expect(resumed.code, resumed.stderr).toBe(0)
+  expect(summaryOf(resumed.stdout).rows).toMatchObject({ total: 2_000, succeeded: 2_000 })
+  expect(simulated.requests().length).toBe(2_000)
+})
+
+it('a second signal stops at once, and is still safe', async () => {
+  const { folder, simulated, running } = await runningJob('3s')
+  running.child.kill('SIGINT')
+  await until(() => /again|abandon|stop/i.test(running.stderr()), 'the first signal is heard')
+  running.child.kill('SIGINT')
+  expect(await running.ended).toBe(130)
+  const open = folder.query<{ n: number }>("select count(*) as n from attempts where state = 'open'")[0]?.n ?? 0
+  expect(open).toBeGreaterThan(0)
+  const finished = folder.query<{ n: number }>('select count(*) as n from rows')[0]?.n ?? 0
+  expect(finished).toBeLessThan(2_000)
+  // What nobody saw the answer of is booked as lost by whoever goes on.
+  await folder.run('pause')
+  expect(simulated.requests().length).toBeGreaterThan(0)
+})
