@@ -1,9 +1,12 @@
+import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { once } from 'node:events'
 
-const WORDS = 'the invoice was charged twice and nobody answers my mail since the last update of your app cannot log in please help'.split(' ')
+const WORDS =
+  'the invoice was charged twice and nobody answers my mail since the last update of your app cannot log in please help'.split(
+    ' ',
+  )
 
 /** The text of row `index`: about 300 bytes, different for each row. */
 export function bodyOf(index: number): string {

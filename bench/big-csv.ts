@@ -1,5 +1,5 @@
-import { createWriteStream } from 'node:fs'
 import { once } from 'node:events'
+import { createWriteStream } from 'node:fs'
 
 /**
  * Writes a CSV of `rows` rows, about 300 bytes each: CRLF line ends, a third of the rows with a quoted text that holds line breaks, commas
@@ -8,7 +8,8 @@ import { once } from 'node:events'
 export async function writeBigCsv(path: string, rows: number): Promise<number> {
   const out = createWriteStream(path, { highWaterMark: 1 << 20 })
   out.write('ticket_id,created_at,channel,subject,body,customer,amount\r\n')
-  const words = 'the order arrived late and broken so please send a refund or a new one before friday thanks a lot'.split(' ')
+  const words =
+    'the order arrived late and broken so please send a refund or a new one before friday thanks a lot'.split(' ')
   const text = (seed: number, length: number) =>
     Array.from({ length }, (_, at) => words[(seed * 31 + at * at * 7) % words.length]).join(' ')
   let block: string[] = []

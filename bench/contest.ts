@@ -27,7 +27,11 @@ export function message<T>(child: ChildProcess, key: string): Promise<T> {
 }
 
 /** Starts the instant provider in a process of its own. */
-export async function startInstantServer(): Promise<{ readonly port: number; readonly child: ChildProcess; stop(): void }> {
+export async function startInstantServer(): Promise<{
+  readonly port: number
+  readonly child: ChildProcess
+  stop(): void
+}> {
   const child = fork(here('instant-server.ts'))
   const { port } = await message<{ port: number }>(child, 'port')
   return { port, child, stop: () => void child.kill() }

@@ -1,5 +1,5 @@
-import { readConfig } from '../src/config.ts'
 import { openEngine } from '../src/compose.ts'
+import { readConfig } from '../src/config.ts'
 import { systemRuntime } from '../src/runtime.ts'
 
 /** sluice, whole: intake, rendering, requests, validation, durable outcomes. argv: data directory, spec. */

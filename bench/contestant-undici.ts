@@ -20,7 +20,10 @@ await Promise.all(
           model: 'bench-model',
           temperature: 0,
           max_tokens: 100,
-          response_format: { type: 'json_schema', json_schema: { name: 'response', strict: true, schema: BENCH_SCHEMA } },
+          response_format: {
+            type: 'json_schema',
+            json_schema: { name: 'response', strict: true, schema: BENCH_SCHEMA },
+          },
           messages: [
             { role: 'system', content: 'You label support tickets. Use only the allowed values.' },
             { role: 'user', content: `Subject: Subject, of ${index}\n${bodyOf(index)}` },

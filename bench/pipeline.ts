@@ -23,7 +23,9 @@ await inTempDir(async (dir) => {
   console.log(`${rows} rows, ${concurrency} in flight, median of ${rounds} rounds`)
   for (const [name, list] of Object.entries(scores)) {
     const peak = median(list.map((score) => score.peakMb))
-    console.log(`${name.padEnd(18)} ${Math.round(rate(name)).toString().padStart(7)} rows/s   peak ${Math.round(peak)} MB`)
+    console.log(
+      `${name.padEnd(18)} ${Math.round(rate(name)).toString().padStart(7)} rows/s   peak ${Math.round(peak)} MB`,
+    )
   }
   const whole = median((scores.sluice ?? []).map((score) => (score.rows / (score.wholeMs ?? score.ms)) * 1000))
   console.log(`sluice with intake ${Math.round(whole).toString().padStart(7)} rows/s`)

@@ -115,14 +115,29 @@ function intentOf(claim: ChunkClaim, row: number): AttemptIntent {
   }
 }
 
-function groupOf(claims: readonly ChunkClaim[], ended: readonly AttemptIntent[], intents: readonly AttemptIntent[]): RecordGroup {
+function groupOf(
+  claims: readonly ChunkClaim[],
+  ended: readonly AttemptIntent[],
+  intents: readonly AttemptIntent[],
+): RecordGroup {
   const usage = { ...NO_USAGE, inputTokens: 400, outputTokens: 40 }
   const endedAtMs = runtime.now()
   const fact = { cause: null, message: null, status: 200, providerCode: null, counts: true, reply: null }
   return {
     intents,
-    facts: ended.map((intent) => ({ intent, ...fact, providerRequestId: 'req_0123456789abcdef', endedAtMs, usage, costNano: 180_000 })),
-    outcomes: ended.map((intent) => ({ claim: intent, outcome: outcomeOf(intent, endedAtMs), answerScope: 'spec:bench' })),
+    facts: ended.map((intent) => ({
+      intent,
+      ...fact,
+      providerRequestId: 'req_0123456789abcdef',
+      endedAtMs,
+      usage,
+      costNano: 180_000,
+    })),
+    outcomes: ended.map((intent) => ({
+      claim: intent,
+      outcome: outcomeOf(intent, endedAtMs),
+      answerScope: 'spec:bench',
+    })),
     deltas: claims.map((claim) => {
       const count = ended.filter((intent) => intent.chunkNo === claim.chunkNo).length
       const tokens = { inputTokens: 400 * count, outputTokens: 40 * count, costNano: 180_000 * count }
@@ -138,7 +153,13 @@ function outcomeOf(intent: AttemptIntent, endedAtMs: number): Outcome {
     state: 'succeeded',
     cause: null,
     message: null,
-    output: JSON.stringify({ topic: 'billing', sentiment: 'neutral', urgent: false, confidence: 0.93, reason: 'x'.repeat(120) }),
+    output: JSON.stringify({
+      topic: 'billing',
+      sentiment: 'neutral',
+      urgent: false,
+      confidence: 0.93,
+      reason: 'x'.repeat(120),
+    }),
     reply: null,
     attempts: 1,
     model: 'gpt-5-mini-2025-08-07',
@@ -157,7 +178,9 @@ function outcomeOf(intent: AttemptIntent, endedAtMs: number): Outcome {
 
 function report(): void {
   const at = (share: number) => stalls[Math.floor(stalls.length * share)]?.toFixed(2)
-  console.log(`${rows} rows in groups of ${perGroup}: ${micros.toFixed(1)} µs a row, ${Math.round(1e6 / micros)} rows/s`)
+  console.log(
+    `${rows} rows in groups of ${perGroup}: ${micros.toFixed(1)} µs a row, ${Math.round(1e6 / micros)} rows/s`,
+  )
   console.log(`processor time: ${cpuMicros.toFixed(1)} µs a row, making the rows included`)
   console.log(`group commit: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${stalls.at(-1)?.toFixed(2)} ms`)
   console.log(`database: ${(statSync(path).size / rows).toFixed(0)} bytes a row`)

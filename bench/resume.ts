@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { readConfig } from '../src/config.ts'
 import { openEngine } from '../src/compose.ts'
+import { readConfig } from '../src/config.ts'
 import { systemRuntime } from '../src/runtime.ts'
 import { writeBenchSpec, writeTickets } from './bench-input.ts'
 import { inTempDir, message, startInstantServer } from './contest.ts'
@@ -38,5 +38,7 @@ await inTempDir(async (dir) => {
   child.kill('SIGKILL')
   first.stop()
   if (seen === null) throw new Error('no request was seen')
-  console.log(`${rows.toLocaleString('en')} rows: first request ${seen.firstRequestAtMs - began} ms after the command (goal < 2000)`)
+  console.log(
+    `${rows.toLocaleString('en')} rows: first request ${seen.firstRequestAtMs - began} ms after the command (goal < 2000)`,
+  )
 })

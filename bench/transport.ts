@@ -55,7 +55,7 @@ const contestants: Readonly<Record<string, () => Promise<unknown>>> = {
     const completion = await model.complete(request, { timeoutMs: 60_000, signal: never, attemptId: 'bench' })
     if (!completion.ok) throw new Error(completion.failure.message)
   },
-  'AI SDK doGenerate, global fetch': () =>
+  'AI SDK doGenerate, global fetch': async () =>
     sdk.doGenerate({
       prompt: [
         { role: 'system', content: system },

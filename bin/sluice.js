@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 
 /** The oldest Node with a stable `node:sqlite` and type stripping: `engines` in package.json says the same. */
 const oldest = [24, 15]
@@ -15,5 +16,7 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   process.stderr.write(`sluice needs Node ${oldest.join('.')} or newer and this is ${process.version}; ${cure}.\n`)
   process.exitCode = 1
 } else {
+  // Half of a short command's time is parsing: it is done once per machine.
+  enableCompileCache()
   await import(isClone ? source.href : new URL('../dist/cli/main.js', import.meta.url).href)
 }

@@ -20,13 +20,13 @@ export async function conclude(
   target: ResultsTarget | null = null,
 ): Promise<ExitCode> {
   const signal = context.interruption.received()
-  if (isTerminal(status.job.state)) await sayVerdict(context, engine, status)
-  else sayPlain(context, standingLines(context, status, signal !== null))
-  if (isTerminal(status.job.state) && target !== null) {
-    const written = await writeResults(engine, status.job.id, target)
-    sayWritten(context, target, written)
+  if (isTerminal(status.job.state)) {
+    await sayVerdict(context, engine, status)
+    if (target !== null) sayWritten(context, target, await writeResults(engine, status.job.id, target))
+    sayPlain(context, nextSteps(context, status, target !== null))
+  } else {
+    sayPlain(context, standingLines(context, status, signal !== null))
   }
-  if (isTerminal(status.job.state)) sayPlain(context, nextSteps(context, status, target !== null))
   context.events.summary(status)
   return workExitCode(status, signal)
 }
@@ -51,7 +51,7 @@ export function standingLines(context: CommandContext, status: JobStatus, interr
   if (job.state !== 'paused')
     return [`${stateText(status)} at ${at}`, `Look on:  ${context.commandLine(`watch ${job.id}`)}`]
   const lines = [`${stateText(status)} at ${at}. Nothing finished will be paid for again.`]
-  if (job.detail !== null) lines.push(printable(job.detail))
+  if (job.detail !== null && job.reason !== 'user') lines.push(printable(job.detail))
   const advice = PAUSE_ADVICE[job.reason as PauseReason] ?? null
   if (advice !== null) lines.push(advice)
   return [...lines, resume]
@@ -78,7 +78,7 @@ async function sayVerdict(context: CommandContext, engine: Engine, status: JobSt
 function figuresLine(status: JobStatus): string {
   const { cached } = status.counters
   const reused = cached > 0 ? `   ${count(cached)} reused` : ''
-  return `time ${clock(status.elapsedMs)}${reused}   tokens ${tokenCounts(status)}`
+  return `${status.job.id}   time ${clock(status.elapsedMs)}${reused}   tokens ${tokenCounts(status)}`
 }
 
 function nextSteps(context: CommandContext, status: JobStatus, written: boolean): string[] {

@@ -55,7 +55,7 @@ function toned(lines: readonly string[], style: Style): string[] {
   return lines.map((text, index) => {
     if (index === 0) return style.bold(text)
     if (index === 1) return text.replace(/#+/, (done) => style.green(done))
-    if (index === 6 && !text.endsWith('none')) return style.red(text)
+    if (text.startsWith('errors ') && !text.endsWith('none')) return style.red(text)
     return text.replace(/^[a-z]+ +/, (label) => style.dim(label))
   })
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { openEngine, startSimulator } from '../compose.ts'
 import { readConfig } from '../config.ts'
 import { systemRuntime } from '../runtime.ts'
 import type { SignalName, SignalSource } from './interruption.ts'
@@ -24,8 +23,9 @@ const signals: SignalSource = {
 }
 
 const program = createProgram({
-  openEngine: (config) => openEngine(config, runtime, version),
-  startSimulator: (request) => startSimulator(request, runtime),
+  // Half a second of loading that `--help` and a mistyped command need not wait for.
+  openEngine: async (config) => (await import('../compose.ts')).openEngine(config, runtime, version),
+  startSimulator: async (request) => (await import('../compose.ts')).startSimulator(request, runtime),
   readConfig,
   stdout: process.stdout,
   stderr: process.stderr,

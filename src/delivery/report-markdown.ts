@@ -85,23 +85,24 @@ function cost(data: ReportData): string {
   return parts.join('\n\n')
 }
 
-function costLines({ ledger, costPerRowNano }: ReportData): readonly (readonly string[])[] {
+function costLines({ ledger, costPerRowNano, rows: n }: ReportData): readonly (readonly string[])[] {
   const text = (nano: number) => costText(nano, ledger.unpriced)
   const lines = [
     ['all attempts', text(ledger.costNano)],
     ['of these, attempts without an accepted answer', text(ledger.failedCostNano)],
   ]
-  if (ledger.lost > 0)
-    lines.push([
-      `of these, lost with their process (${count(ledger.lost)}, at their worst case)`,
-      text(ledger.lostCostNano),
-    ])
-  if (ledger.orphaned > 0)
-    lines.push([`of these, orphaned: answered too late (${count(ledger.orphaned)})`, text(ledger.orphanedCostNano)])
-  lines.push([
-    'per row that succeeded or failed',
-    costPerRowNano === null ? 'unknown' : text(Math.round(costPerRowNano)),
-  ])
+  if (ledger.lost > 0) {
+    const lost = `of these, lost with their process (${count(ledger.lost)}, at their worst case)`
+    lines.push([lost, text(ledger.lostCostNano)])
+  }
+  if (ledger.orphaned > 0) {
+    const orphaned = `of these, orphaned: answered too late (${count(ledger.orphaned)})`
+    lines.push([orphaned, text(ledger.orphanedCostNano)])
+  }
+  if (n.succeeded + n.failed > 0) {
+    const perRow = costPerRowNano === null ? 'unknown' : text(Math.round(costPerRowNano))
+    lines.push(['per row that succeeded or failed', perRow])
+  }
   return lines
 }
 
@@ -111,34 +112,32 @@ function tokens({ ledger, rows: { cached } }: ReportData): string {
   return `Tokens: ${count(ledger.inputTokens)} in${read}, ${count(ledger.outputTokens)} out, in ${counted(ledger.attempts, 'attempt')}.${reused}`
 }
 
-function deadLetters({ causes, job, ledger }: ReportData): string {
+function deadLetters(data: ReportData): string {
+  const { causes, ledger } = data
   const parts: string[] = []
   if (causes.length > 0) {
     const items = causes.map(({ cause, rows: n, meaning, advice, example }) =>
       [
         `- **${cause}**, ${counted(n, 'row')}: ${meaning}.`,
-        `  For example row ${code(example.rowId)} after ${counted(example.attempts, 'attempt')}: ${code(example.message ?? 'no message')}`,
-        `  ${advice}`,
+        `  - For example row ${code(example.rowId)} after ${counted(example.attempts, 'attempt')}: ${code(example.message ?? 'no message')}`,
+        `  - ${advice}`,
       ].join('\n'),
     )
-    parts.push('## Dead letters', items.join('\n'))
-    parts.push(
-      [
-        table(
-          ['to', 'type'],
-          [
-            ['look at them', code(`sluice failed ${job.id}`)],
-            ['take their rows', code(`sluice results ${job.id} --only failed`)],
-            ['try them again', code(`sluice retry ${job.id}`)],
-          ],
-        ),
-      ].join('\n'),
-    )
+    parts.push('## Dead letters', items.join('\n'), table(['to', 'type'], commands(data)))
   }
   const failures = ledger.byCause.map(({ cause, attempts }) => `${cause} ${count(attempts)}`)
   if (failures.length > 0)
-    parts.push(`Attempts that failed, those of rows that then succeeded included: ${failures.join(', ')}.`)
+    parts.push(`Failed attempts, also of rows that succeeded in the end: ${failures.join(', ')}.`)
   return parts.join('\n\n')
+}
+
+function commands({ causes, job }: ReportData): readonly (readonly string[])[] {
+  const lines = [
+    ['look at them', code(`sluice failed ${job.id}`)],
+    ['take their rows', code(`sluice results ${job.id} --only failed`)],
+  ]
+  const mendable = causes.some(({ cause }) => cause !== 'input_unreadable')
+  return mendable ? [...lines, ['try them again', code(`sluice retry ${job.id}`)]] : lines
 }
 
 function dearest({ dearest: dear, costPerRowNano, ledger }: ReportData): string {
@@ -164,7 +163,7 @@ function dearest({ dearest: dear, costPerRowNano, ledger }: ReportData): string 
   return [
     '## Most expensive rows',
     `${counted(dear.length, 'row')} cost ${formatUsd(sum)}: ${share} of the total.${called}`,
-    table(['row', 'cost', 'share', 'average', 'tokens in', 'out', 'attempts', 'status'], cells, [1, 2, 3, 4, 5, 6]),
+    table(['row', 'cost', 'share', 'vs average', 'tokens in', 'out', 'attempts', 'status'], cells, [1, 2, 3, 4, 5, 6]),
   ].join('\n\n')
 }
 
@@ -193,16 +192,13 @@ function input({ job }: ReportData): string {
 function madeBy({ job, spec, rounds, madeAtMs }: ReportData): string {
   const lines = [
     ['job', code(job.id)],
-    ['spec', `${code(spec.name)} ${code(spec.hash.slice(0, 16))}`],
+    ['spec', `${code(spec.name)} ${code(spec.hash)}`],
     ['model as asked', spec.models.map(code).join(', then ')],
     ['lane', spec.lane],
-    ...(job.inputHash === null ? [] : [['input', code(job.inputHash.slice(0, 16))]]),
+    ...(job.inputHash === null ? [] : [['input', code(job.inputHash)]]),
     ...Object.entries(spec.tags).map(([name, value]) => [`tag ${plain(name)}`, plain(value)]),
     ['submitted', moment(job.createdAtMs)],
-    ...rounds.map(({ round, specHash, atMs }) => [
-      `round ${round}`,
-      `${moment(atMs)}, spec ${code(specHash.slice(0, 16))}`,
-    ]),
+    ...rounds.map(({ round, specHash, atMs }) => [`round ${round}`, `${moment(atMs)}, spec ${code(specHash)}`]),
     ...(job.endedAtMs === null ? [] : [['ended', moment(job.endedAtMs)]]),
     ['reported', moment(madeAtMs)],
     ['sluice', plain(job.version)],

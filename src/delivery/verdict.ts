@@ -46,12 +46,12 @@ export function costText(nano: number, unpriced: number): string {
 
 function rowsAndCost(data: ReportData): string {
   const { rows, job } = data
-  const counted = rows.total - rows.skipped
+  const taken = rows.total - rows.skipped
   if (job.input === null && job.state !== 'created') return 'the input was not read in full'
   if (rows.total === 0) return job.state === 'created' ? 'no rows yet' : 'the input has no rows'
-  if (counted === 0) return `all ${count(rows.total)} rows were skipped by input.where`
-  const share = percent(rows.succeeded, counted)
-  return `${count(rows.succeeded)} of ${count(counted)} ${counted === 1 ? 'row' : 'rows'} succeeded (${share}) for ${price(data)}`
+  if (taken === 0) return `input.where skipped all rows (${count(rows.total)})`
+  const share = percent(rows.succeeded, taken)
+  return `${count(rows.succeeded)} of ${counted(taken, 'row')} succeeded (${share}) for ${price(data)}`
 }
 
 function price({ ledger, simulated }: ReportData): string {

@@ -1,17 +1,23 @@
 import type { CheckReport, SpecOverrides } from '../engine.ts'
 import { describeInput } from '../intake-thin/thin.ts'
 import { checkSpec } from '../plan/check.ts'
+import type { CheckTools } from '../plan/check-tools.ts'
 import { readSpec } from '../spec/load.ts'
 import type { EngineDeps } from './engine-deps.ts'
 
+/** What checking a spec needs of other rooms. */
+export function checkTools(deps: EngineDeps): CheckTools {
+  return {
+    env: deps.env,
+    describeInput: (input, baseDir) => describeInput({ input, baseDir }),
+    price: (target, own) => deps.models.price(target, own),
+  }
+}
+
 /** Finds everything that is wrong with a spec and its input at once (see Engine.check). */
 export async function checkFile(deps: EngineDeps, specPath: string, overrides: SpecOverrides): Promise<CheckReport> {
-  const { env, cwd, models } = deps
+  const { env, cwd } = deps
   const reading = await readSpec(specPath, { env, cwd, overrides: { ...overrides, cwd } })
-  const findings = await checkSpec(reading, {
-    env,
-    describeInput: (input, baseDir) => describeInput({ input, baseDir }),
-    price: (target, own) => models.price(target, own),
-  })
+  const findings = await checkSpec(reading, checkTools(deps))
   return { findings, ok: !findings.some((finding) => finding.severity === 'error') }
 }

@@ -41,7 +41,11 @@ export function createEngine(deps: EngineDeps): Engine {
   }
   const latest = async (states?: readonly JobState[]) => {
     for (let before: number | undefined; ; ) {
-      const page = await store.jobs.list(tenantNo, { limit: 50, ...(before !== undefined && { before }), ...(states && { states }) })
+      const page = await store.jobs.list(tenantNo, {
+        limit: 50,
+        ...(before !== undefined && { before }),
+        ...(states && { states }),
+      })
       const job = page.find((entry) => entry.triggerRef !== TRY_REF)
       const last = page[page.length - 1]
       if (job !== undefined || last === undefined) return job ?? null
@@ -63,7 +67,10 @@ export function createEngine(deps: EngineDeps): Engine {
     set: (id, settings) => changed(id, (job) => store.jobs.set(job.jobNo, settings, runtime.now())),
     latest,
     async jobs({ limit, states, includeTries }) {
-      const jobs = await store.jobs.list(tenantNo, { limit: includeTries ? limit : limit * 2, ...(states && { states }) })
+      const jobs = await store.jobs.list(tenantNo, {
+        limit: includeTries ? limit : limit * 2,
+        ...(states && { states }),
+      })
       const shown = jobs.filter((job) => includeTries === true || job.triggerRef !== TRY_REF).slice(0, limit)
       return Promise.all(shown.map((job) => reader.read(job.jobNo)))
     },

@@ -28,13 +28,16 @@ export interface EngineDeps {
   /** Says that this process works under a worker id, until released. */
   readonly register: (workerId: string) => Promise<{ release(): Promise<void> }>
   readonly isGone: (workerId: string) => Promise<boolean>
-  readonly writeParquet: (table: ParquetTable) => Promise<void>
+  readonly writeParquet: (table: ParquetTable) => Promise<unknown>
   /** Undoes `compose`: closes the store, sockets and timers. */
   readonly close: () => Promise<void>
 }
 
 export interface ParquetTable {
   readonly path: string
-  readonly columns: readonly { readonly name: string; readonly type: 'string' | 'int64' | 'double' | 'boolean' | 'json' }[]
+  readonly columns: readonly {
+    readonly name: string
+    readonly type: 'string' | 'int64' | 'double' | 'boolean' | 'json'
+  }[]
   readonly rows: AsyncIterable<readonly Value[]>
 }

@@ -53,7 +53,11 @@ export async function bringIn(
 async function endForInput(deps: EngineDeps, job: Job, error: SluiceError): Promise<void> {
   if (error.code === 'storage') return
   await deps.store.write((tx) =>
-    deps.store.jobs.change(tx, job.jobNo, ['created'], { to: 'failed', reason: 'intake', detail: error.message, atMs: deps.runtime.now() }),
+    deps.store.jobs.change(tx, job.jobNo, ['created'], {
+      to: 'failed',
+      reason: 'intake',
+      detail: error.message,
+      atMs: deps.runtime.now(),
+    }),
   )
 }
-

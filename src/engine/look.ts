@@ -14,12 +14,21 @@ const PAGE = 500
 
 /** Dead letters by cause, most first; with `cause`, that one, with more examples. */
 export async function failedGroups(deps: EngineDeps, job: Job, cause?: Cause): Promise<readonly FailedGroup[]> {
-  const counts = (await deps.store.rows.causes(job.jobNo)).filter((entry) => cause === undefined || entry.cause === cause)
+  const counts = (await deps.store.rows.causes(job.jobNo)).filter(
+    (entry) => cause === undefined || entry.cause === cause,
+  )
   const groups: FailedGroup[] = []
   for (const { cause: name, rows, example } of counts) {
     const rule = CAUSE_RULES[name]
     const examples = cause === undefined ? [example] : await examplesOf(deps, job, name)
-    groups.push({ cause: name, rows, meaning: rule.meaning, advice: rule.advice, retryable: name !== 'input_unreadable', examples })
+    groups.push({
+      cause: name,
+      rows,
+      meaning: rule.meaning,
+      advice: rule.advice,
+      retryable: name !== 'input_unreadable',
+      examples,
+    })
   }
   return groups
 }
@@ -40,7 +49,8 @@ async function examplesOf(deps: EngineDeps, job: Job, cause: Cause): Promise<rea
 export async function rowView(deps: EngineDeps, job: Job, name: string): Promise<RowView> {
   const outcome = await outcomeByName(deps, job, name)
   const row = await findRow(deps, job, outcome?.rowIndex ?? null, name)
-  if (outcome === null && row === null) throw new SluiceError('row_not_found', `${job.id} has no row ${JSON.stringify(name)}`)
+  if (outcome === null && row === null)
+    throw new SluiceError('row_not_found', `${job.id} has no row ${JSON.stringify(name)}`)
   const index = outcome?.rowIndex ?? (row as Row).index
   const columns = columnsOf(job)
   return {

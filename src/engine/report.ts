@@ -1,7 +1,7 @@
-import type { Job } from '../domain/job.ts'
 import { gatherReport } from '../delivery/report.ts'
 import { reportJson } from '../delivery/report-json.ts'
 import { reportMarkdown } from '../delivery/report-markdown.ts'
+import type { Job } from '../domain/job.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './take-up.ts'
 

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
-import type { Job } from '../domain/job.ts'
-import type { Spec } from '../domain/spec.ts'
-import type { FollowedRows, FollowRequest, ResultsRequest, ResultsWritten } from '../engine.ts'
-import { SluiceError } from '../errors.ts'
 import { type ExportSource, exportResults, formatOfPath } from '../delivery/export.ts'
 import { jsonLines } from '../delivery/jsonl.ts'
 import { resultColumns } from '../delivery/result-columns.ts'
 import { rowsOfChunk } from '../delivery/result-table.ts'
+import type { Job } from '../domain/job.ts'
+import type { Spec } from '../domain/spec.ts'
+import type { FollowedRows, FollowRequest, ResultsRequest, ResultsWritten } from '../engine.ts'
+import { SluiceError } from '../errors.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { Submission } from './submission.ts'
 import { readRows, specOf } from './take-up.ts'
@@ -62,7 +62,9 @@ export async function* followResults(deps: EngineDeps, job: Job, request: Follow
     for (const chunk of chunks) {
       if (source === null || request.signal.aborted) return
       const selection = { only: request.only ?? null, includeInput: true }
-      const line = jsonLines(resultColumns(source.spec, source.job.input as NonNullable<Job['input']>, true).map((column) => column.name))
+      const line = jsonLines(
+        resultColumns(source.spec, source.job.input as NonNullable<Job['input']>, true).map((column) => column.name),
+      )
       const rows = await rowsOfChunk(source, chunk, selection)
       doneNo = chunk.doneNo as number
       yield { text: rows.map((row) => line(row.values)).join(''), rows: rows.length, cursor: String(doneNo) }

@@ -1,5 +1,4 @@
 import type { Job } from '../domain/job.ts'
-import type { Spec } from '../domain/spec.ts'
 import type { RetryRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
@@ -7,6 +6,7 @@ import { retry } from '../job/retry.ts'
 import { createRowProgram } from '../row/program.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
+import { withModel } from '../spec/resolve-model.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { Submission } from './submission.ts'
 import { columnsOf, openTargets, specOf } from './take-up.ts'
@@ -34,7 +34,10 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
     const overrides = request.model === undefined ? {} : { model: request.model }
     const loaded = await loadSpec(path, { env: deps.env, cwd: deps.cwd, overrides: { ...overrides, cwd: deps.cwd } })
     if (loaded.spec.name !== job.specName) {
-      throw new SluiceError('usage', `${path} is the spec ${JSON.stringify(loaded.spec.name)}, the job ran ${JSON.stringify(job.specName)}`)
+      throw new SluiceError(
+        'usage',
+        `${path} is the spec ${JSON.stringify(loaded.spec.name)}, the job ran ${JSON.stringify(job.specName)}`,
+      )
     }
     createRowProgram(loaded.spec, columnsOf(job))
     openTargets(deps, loaded.spec)
@@ -52,12 +55,4 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
   const hash = specHash(canonical)
   await deps.store.specs.put(job.tenantNo, hash, changed.name, canonical, now)
   return hash
-}
-
-/** Another model in a pinned spec: address and key stay only where they belong to the same provider, the price never. */
-function withModel(spec: Spec, id: string): Spec {
-  const { target } = spec.model
-  const sameProvider = target.id.split('/')[0] === id.split('/')[0]
-  const address = sameProvider ? {} : { baseUrl: null, apiKeyEnv: null }
-  return { ...spec, model: { ...spec.model, target: { ...target, ...address, id }, price: null } }
 }

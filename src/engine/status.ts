@@ -1,8 +1,8 @@
 import type { Cause } from '../domain/failure.ts'
 import type { Counters, Job } from '../domain/job.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
-import { exitCodeOf } from './exit-code.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { exitCodeOf } from './exit-code.ts'
 import { specOf } from './take-up.ts'
 
 /** Rows that have their outcome. */
@@ -17,13 +17,19 @@ export function elapsedOf(job: Job, nowMs: number): number {
 
 /** Reads the status of jobs; what does not change, or cannot have changed, is not read again. */
 export interface StatusReader {
-  read(jobNo: number, more?: { readonly live?: (status: Omit<JobStatus, 'live'>) => LiveStatus; readonly rowsAtStart?: number }): Promise<JobStatus>
+  read(
+    jobNo: number,
+    more?: { readonly live?: (status: Omit<JobStatus, 'live'>) => LiveStatus; readonly rowsAtStart?: number },
+  ): Promise<JobStatus>
 }
 
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
   const models = new Map<string, string>()
-  const causes = new Map<number, { readonly failed: number; readonly list: readonly { readonly cause: Cause; readonly rows: number }[] }>()
+  const causes = new Map<
+    number,
+    { readonly failed: number; readonly list: readonly { readonly cause: Cause; readonly rows: number }[] }
+  >()
 
   const modelOf = async (job: Job) => {
     const known = models.get(job.specHash)

@@ -1,11 +1,12 @@
+import { resolve } from 'node:path'
 import type { Job } from '../domain/job.ts'
 import type { RowPick, SubmitRequest, Submitted } from '../engine.ts'
-import { SluiceError } from '../errors.ts'
-import { describeInput } from '../intake-thin/thin.ts'
+import { type Finding, SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
-import { createRowProgram } from '../row/program.ts'
-import { loadSpec } from '../spec/load.ts'
+import { checkSpec } from '../plan/check.ts'
+import { loaded, readSpec } from '../spec/load.ts'
 import type { LoadedSpec } from '../spec/reading.ts'
+import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { bringIn } from './intake.ts'
 import { openTargets } from './take-up.ts'
@@ -26,25 +27,27 @@ export const TRY_REF = 'try'
  */
 export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: SubmitRequest): Promise<Submitted> {
   const { store, runtime } = deps
-  const loaded = await loadSpec(request.specPath, {
+  const reading = await readSpec(request.specPath, {
     env: deps.env,
     cwd: deps.cwd,
     overrides: { ...request.overrides, cwd: deps.cwd },
   })
-  const { spec } = loaded
+  const spec = loaded(reading)
   const known = request.jobKey === undefined ? null : await store.jobs.byKey(deps.tenantNo, request.jobKey)
-  if (known !== null) return attach(deps, jobDeps, known, loaded, request)
-  openTargets(deps, spec)
-  const input = await describeInput({ input: spec.input, baseDir: loaded.baseDir })
-  createRowProgram(spec, input.columns)
-  refuseClashes(spec.output.columns, input.columns)
-  await store.specs.put(deps.tenantNo, loaded.hash, spec.name, loaded.canonicalJson, runtime.now())
-  const submission: Submission = { baseDir: loaded.baseDir, specPath: request.specPath, selection: request.selection ?? null }
+  if (known !== null) return attach(deps, jobDeps, known, spec, request)
+  openTargets(deps, spec.spec)
+  refuseErrors(await checkSpec(reading, checkTools(deps)))
+  await store.specs.put(deps.tenantNo, spec.hash, spec.spec.name, spec.canonicalJson, runtime.now())
+  const submission: Submission = {
+    baseDir: spec.baseDir,
+    specPath: resolve(deps.cwd, request.specPath),
+    selection: request.selection ?? null,
+  }
   const { job, created } = await store.jobs.create({
     id: `job_${runtime.uuid()}`,
     tenantNo: deps.tenantNo,
-    specName: spec.name,
-    specHash: loaded.hash,
+    specName: spec.spec.name,
+    specHash: spec.hash,
     trigger: 'cli',
     triggerRef: request.selection === undefined ? null : TRY_REF,
     jobKey: request.jobKey ?? null,
@@ -53,13 +56,20 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
     atMs: runtime.now(),
   })
   // Somebody else was faster with the same key.
-  if (!created) return attach(deps, jobDeps, job, loaded, request)
+  if (!created) return attach(deps, jobDeps, job, spec, request)
   await bringIn(deps, jobDeps, job, intakeOptions(request))
-  return { job: await reread(deps, job), created, notes: [...loaded.notes.map((note) => note.message), ...input.notes] }
+  const read = await reread(deps, job)
+  return { job: read, created, notes: [...spec.notes.map((note) => note.message), ...(read.input?.notes ?? [])] }
 }
 
 /** A job key that is taken: its job is continued, where it is the same work. */
-async function attach(deps: EngineDeps, jobDeps: JobDeps, job: Job, loaded: LoadedSpec, request: SubmitRequest): Promise<Submitted> {
+async function attach(
+  deps: EngineDeps,
+  jobDeps: JobDeps,
+  job: Job,
+  loaded: LoadedSpec,
+  request: SubmitRequest,
+): Promise<Submitted> {
   await refuseOtherWork(deps, job, loaded)
   if (job.state === 'created') await bringIn(deps, jobDeps, job, intakeOptions(request))
   return { job: await reread(deps, job), created: false, notes: loaded.notes.map((note) => note.message) }
@@ -83,10 +93,15 @@ async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec): 
   throw new SluiceError('job_key_conflict', `the job key of ${job.id} belongs to another spec or input`)
 }
 
-function refuseClashes(outputColumns: readonly string[], inputColumns: readonly string[]): void {
-  const clash = outputColumns.find((name) => inputColumns.includes(name))
-  if (clash === undefined) return
-  throw new SluiceError('spec_invalid', `the output field ${JSON.stringify(clash)} is named like an input column`, {
-    hint: `Rename the output field, to ${JSON.stringify(`${clash}_label`)} for example.`,
+/** What `check` would call an error is one here too: nothing is created, nothing is spent. */
+function refuseErrors(findings: readonly Finding[]): void {
+  const errors = findings.filter((finding) => finding.severity === 'error')
+  const [first] = errors
+  if (first === undefined) return
+  const alone = errors.length === 1
+  throw new SluiceError('spec_invalid', alone ? first.message : `the spec has ${errors.length} errors`, {
+    place: first.place,
+    findings: errors,
+    ...(alone && first.hint !== null && { hint: first.hint }),
   })
 }

@@ -11,11 +11,22 @@ export function standsStill(job: Job): boolean {
 }
 
 /** The status of a job, again whenever it has changed, until it stands still. Works from any process. */
-export async function* watchJob(reader: StatusReader, runtime: Runtime, jobNo: number, signal: AbortSignal): AsyncIterable<JobStatus> {
+export async function* watchJob(
+  reader: StatusReader,
+  runtime: Runtime,
+  jobNo: number,
+  signal: AbortSignal,
+): AsyncIterable<JobStatus> {
   let before = ''
   while (!signal.aborted) {
     const status = await reader.read(jobNo)
-    const now = JSON.stringify([status.job.state, status.job.reason, status.counters, status.chunksDone, status.job.rowsTotal])
+    const now = JSON.stringify([
+      status.job.state,
+      status.job.reason,
+      status.counters,
+      status.chunksDone,
+      status.job.rowsTotal,
+    ])
     if (now !== before) yield status
     before = now
     if (standsStill(status.job)) return

@@ -1,8 +1,8 @@
 import { isTerminal, type Job } from '../domain/job.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
-import type { JobDeps } from '../job/job-deps.ts'
-import { finalize } from '../job/finalize.ts'
 import { fulfilWish } from '../job/control.ts'
+import { finalize } from '../job/finalize.ts'
+import type { JobDeps } from '../job/job-deps.ts'
 import { processToken } from '../runtime.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import type { EngineDeps } from './engine-deps.ts'
@@ -15,7 +15,13 @@ import { openTargets, readRows, specOf, takeUp } from './take-up.ts'
 const STATUS_MS = 250
 
 /** Works on one job in this process until it stands still (see Engine.work). */
-export async function work(deps: EngineDeps, jobDeps: JobDeps, reader: StatusReader, job: Job, options: WorkOptions): Promise<JobStatus> {
+export async function work(
+  deps: EngineDeps,
+  jobDeps: JobDeps,
+  reader: StatusReader,
+  job: Job,
+  options: WorkOptions,
+): Promise<JobStatus> {
   if (isTerminal(job.state) || job.state === 'paused') return reader.read(job.jobNo)
   const spec = await specOf(deps, job)
   const accounts = new Set([...openTargets(deps, spec).values()].map((target) => target.account))
@@ -43,7 +49,12 @@ export async function work(deps: EngineDeps, jobDeps: JobDeps, reader: StatusRea
   const ended = new AbortController()
   const reporting = report(deps, reader, job.jobNo, { live, rowsAtStart }, options, ended.signal)
   try {
-    await worker.run({ jobNo: job.jobNo, chunks: spec.execution.chunksInFlight, signal: options.signal, abandon: options.abandon })
+    await worker.run({
+      jobNo: job.jobNo,
+      chunks: spec.execution.chunksInFlight,
+      signal: options.signal,
+      abandon: options.abandon,
+    })
   } finally {
     ended.abort()
     await reporting
@@ -86,7 +97,13 @@ function liveOf(
   const working = waiting ? 'waiting' : 'working'
   const stopping = view.stopping || options.signal.aborted
   return {
-    phase: view.storageFailing ? 'storage' : stopping ? 'stopping' : status.job.state === 'finalizing' ? 'finalizing' : working,
+    phase: view.storageFailing
+      ? 'storage'
+      : stopping
+        ? 'stopping'
+        : status.job.state === 'finalizing'
+          ? 'finalizing'
+          : working,
     inFlight: view.inFlight,
     concurrency: deps.governor.state(account).concurrency,
     rowsPerSecond: rate,

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { Blob } from '../blob/blob.ts'
 import type { JobId } from '../domain/job.ts'
+import { keyLogKey } from './intake-files.ts'
 
 /**
  * The keys of all rows, kept on disk so that duplicates are found in flat memory: per segment one file of (hash, row, line, file), sorted into
@@ -38,10 +39,6 @@ export interface KeyPlace {
   readonly file: number
 }
 
-function logKey(job: JobId, segmentNo: number): string {
-  return `jobs/${job}/intake/keys-${String(segmentNo).padStart(6, '0')}`
-}
-
 /** A log for the keys of `job`. */
 export function createKeyLog(blob: Blob, job: JobId): KeyLog {
   let entries = new Uint32Array(1024 * WORDS)
@@ -64,14 +61,9 @@ export function createKeyLog(blob: Blob, job: JobId): KeyLog {
     put(segmentNo: number, firstRow: number) {
       const file = sortedFile(entries, count, firstRow)
       count = 0
-      return blob.put(logKey(job, segmentNo), file)
+      return blob.put(keyLogKey(job, segmentNo), file)
     },
   })
-}
-
-/** Removes the log. */
-export async function removeKeyLog(blob: Blob, job: JobId): Promise<void> {
-  await blob.removeAll(`jobs/${job}/intake/`)
 }
 
 /** Pairs of rows with one key: how many, and the first `limit` by their place. Memory: `GROUP_ENTRIES` entries and their table. */
@@ -122,7 +114,8 @@ function sortedFile(entries: Uint32Array, count: number, firstRow: number): Uint
     const bucket = (entries[at * WORDS] as number) >>> 24
     starts[bucket + 1] = (starts[bucket + 1] as number) + 1
   }
-  for (let bucket = 0; bucket < BUCKETS; bucket++) starts[bucket + 1] = (starts[bucket + 1] as number) + (starts[bucket] as number)
+  for (let bucket = 0; bucket < BUCKETS; bucket++)
+    starts[bucket + 1] = (starts[bucket + 1] as number) + (starts[bucket] as number)
   words[0] = firstRow >>> 0
   words[1] = Math.floor(firstRow / 2 ** 32)
   words.set(starts, 2)
@@ -137,7 +130,7 @@ function sortedFile(entries: Uint32Array, count: number, firstRow: number): Uint
 }
 
 async function readHeader(blob: Blob, job: JobId, segmentNo: number): Promise<LogHeader> {
-  const words = toWords(await blob.read(logKey(job, segmentNo), { offset: 0, length: HEADER_BYTES }))
+  const words = toWords(await blob.read(keyLogKey(job, segmentNo), { offset: 0, length: HEADER_BYTES }))
   return { firstRow: (words[0] as number) + (words[1] as number) * 2 ** 32, starts: words.subarray(2) }
 }
 
@@ -161,7 +154,13 @@ function groups(headers: readonly LogHeader[]): [number, number][] {
   return result
 }
 
-async function readGroup(blob: Blob, job: JobId, headers: readonly LogHeader[], from: number, to: number): Promise<Group> {
+async function readGroup(
+  blob: Blob,
+  job: JobId,
+  headers: readonly LogHeader[],
+  from: number,
+  to: number,
+): Promise<Group> {
   const sizes = headers.map(({ starts }) => (starts[to] as number) - (starts[from] as number))
   const entries = new Uint32Array(sizes.reduce((sum, size) => sum + size, 0) * WORDS)
   const parts: { from: number; segmentNo: number; firstRow: number }[] = []
@@ -170,7 +169,7 @@ async function readGroup(blob: Blob, job: JobId, headers: readonly LogHeader[], 
     const size = sizes[segmentNo] as number
     if (size === 0) continue
     const offset = HEADER_BYTES + (starts[from] as number) * ENTRY_BYTES
-    entries.set(toWords(await blob.read(logKey(job, segmentNo), { offset, length: size * ENTRY_BYTES })), at * WORDS)
+    entries.set(toWords(await blob.read(keyLogKey(job, segmentNo), { offset, length: size * ENTRY_BYTES })), at * WORDS)
     parts.push({ from: at, segmentNo, firstRow })
     at += size
   }

@@ -1,10 +1,12 @@
-import type { Blob } from '../blob/blob.ts'
-import type { ChunkExtent } from '../domain/chunk.ts'
-import type { JobId } from '../domain/job.ts'
-import type { UnreadableLine } from '../domain/row.ts'
-import { sha256 } from '../runtime.ts'
-import type { KeyLog } from './key-log.ts'
-import { openSegment, SEGMENT_BYTES, segmentKey, type SegmentWriter } from './snapshot.ts'
+import {
+  type DraftOptions,
+  type FinishedSegment,
+  type ManifestRow,
+  type ManifestState,
+  openDraft,
+  type SegmentDraft,
+} from './segment-draft.ts'
+import { SEGMENT_BYTES } from './snapshot.ts'
 
 /** Rows of a chunk in a job that is not small. */
 const CHUNK_ROWS = 200
@@ -14,62 +16,7 @@ const MIN_CHUNK_ROWS = 10
 /** What an unreadable line counts beside its bytes towards the size of a segment: its message and excerpt go into the same commit. */
 const UNREADABLE_WEIGHT = 1024
 
-/** A row, or the place of an unreadable line, on its way into the snapshot. */
-export interface ManifestRow {
-  /** Its line in the segment, without line end. */
-  readonly text: string
-  readonly unreadable: Omit<UnreadableLine, 'index'> | null
-  readonly key: string | null
-  readonly line: number | null
-  readonly file: number
-  /** Where reading goes on behind it; made into text only where a segment ends. */
-  readonly cursor: RowCursor
-}
-
-/** Behind item number `skip` of the batch that begins at the source position `batch`. */
-export interface RowCursor {
-  readonly batch: string | null
-  readonly skip: number
-}
-
-/** How far the manifest has come: kept with each segment, enough to go on in another process. */
-export interface ManifestState {
-  readonly segments: number
-  readonly chunks: number
-  readonly rows: number
-  readonly unreadable: number
-  /** `null`: not decided yet. */
-  readonly chunkRows: number | null
-  /** Hash over the hashes of the segments so far. */
-  readonly contentHash: string
-}
-
-export const EMPTY_MANIFEST: ManifestState = Object.freeze({
-  segments: 0,
-  chunks: 0,
-  rows: 0,
-  unreadable: 0,
-  chunkRows: null,
-  contentHash: '',
-})
-
-/** A finished segment: everything that is to be committed with it. */
-export interface FinishedSegment {
-  readonly segmentNo: number
-  readonly key: string
-  readonly bytes: number
-  readonly sha256: string
-  readonly chunks: readonly (ChunkExtent & { readonly chunkNo: number })[]
-  readonly unreadable: readonly (UnreadableLine & { readonly chunkNo: number })[]
-  /** Behind its last row. */
-  readonly cursor: RowCursor
-  readonly state: ManifestState
-}
-
-export interface ManifestOptions {
-  readonly blob: Blob
-  readonly job: JobId
-  readonly keyLog: KeyLog | null
+export interface ManifestOptions extends DraftOptions {
   readonly from: ManifestState
   /** Called in order, one at a time, when segment and keys are durable. */
   readonly commit: (segment: FinishedSegment) => Promise<void>
@@ -78,7 +25,8 @@ export interface ManifestOptions {
 }
 
 export interface Manifest {
-  add(row: ManifestRow): Promise<void>
+  /** Takes a row; what is returned must be waited for before the next. */
+  add(row: ManifestRow): Promise<void> | null
   /** Ends the last chunk and segment, and waits for all commits. */
   close(): Promise<ManifestState>
   /** Gives up what is not committed. */
@@ -93,19 +41,24 @@ export function createManifest(options: ManifestOptions): Manifest {
   let state = options.from
   let pending: ManifestRow[] = []
   let pendingWeight = 0
-  let open: OpenSegment | null = null
+  let open: SegmentDraft | null = null
   let committing: Promise<void> = Promise.resolve()
 
-  async function add(row: ManifestRow): Promise<void> {
+  function add(row: ManifestRow): Promise<void> | null {
     const weight = weightOf(row)
-    if (pendingWeight + weight > SEGMENT_BYTES) {
+    const full = pendingWeight + weight > SEGMENT_BYTES
+    if (full) {
       decide(options.estimateRows() ?? SMALL_JOB_ROWS)
-      await cutChunks(true)
+      return cutChunks(true).then(() => push(row, weight))
     }
+    push(row, weight)
+    if (state.chunkRows === null && pending.length === SMALL_JOB_ROWS) decide(SMALL_JOB_ROWS)
+    return state.chunkRows !== null && pending.length >= state.chunkRows ? cutChunks(false) : null
+  }
+
+  function push(row: ManifestRow, weight: number): void {
     pending.push(row)
     pendingWeight += weight
-    if (state.chunkRows === null && pending.length === SMALL_JOB_ROWS) decide(SMALL_JOB_ROWS)
-    if (state.chunkRows !== null && pending.length >= state.chunkRows) await cutChunks(false)
   }
 
   function decide(rows: number): void {
@@ -129,20 +82,18 @@ export function createManifest(options: ManifestOptions): Manifest {
   async function putChunk(rows: readonly ManifestRow[]): Promise<void> {
     const weight = rows.reduce((sum, row) => sum + weightOf(row), 0)
     if (open !== null && open.weight() + weight > SEGMENT_BYTES) await endSegment()
-    open ??= await openSegmentAt(options, state)
+    open ??= await openDraft(options, state)
     state = await open.put(rows, weight, state)
   }
 
   async function endSegment(): Promise<void> {
     if (open === null) return
-    const ending = open
+    const draft = open
     open = null
     await committing
-    state = { ...state, segments: state.segments + 1 }
-    const finished = ending.finish(state)
-    // The hash goes on from this segment's, which is known before it is durable.
-    state = finished.state
-    committing = finished.durable.then(options.commit)
+    const { segment, durable } = draft.finish(state)
+    state = segment.state
+    committing = durable.then(() => options.commit(segment))
     // A failure is thrown where it is waited for; until then it is nobody's.
     committing.catch(() => undefined)
   }
@@ -163,6 +114,6 @@ export function createManifest(options: ManifestOptions): Manifest {
   })
 }
 
-function weightOf({ text, unreadable }: ManifestRow): number {
-  return Buffer.byteLength(text) + 1 + (unreadable === null ? 0 : UNREADABLE_WEIGHT)
+function weightOf({ bytes, unreadable }: ManifestRow): number {
+  return bytes + 1 + (unreadable === null ? 0 : UNREADABLE_WEIGHT)
 }

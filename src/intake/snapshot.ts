@@ -30,8 +30,8 @@ export interface SegmentWriter {
   bytes(): number
   /** Adds the lines of one chunk. */
   append(lines: string): Promise<Extent>
-  /** Makes the segment durable. */
-  finish(): Promise<{ readonly bytes: number; readonly sha256: string }>
+  /** Ends the segment: its hash is known at once, `durable` resolves when it is there for good. */
+  finish(): { readonly sha256: string; readonly durable: Promise<void> }
   abort(): Promise<void>
 }
 
@@ -52,10 +52,8 @@ export async function openSegment(blob: Blob, key: string): Promise<SegmentWrite
       await pieces.add(bytes)
       return extent
     },
-    async finish() {
-      await pieces.flush()
-      await writer.close()
-      return { bytes: written, sha256: hash.digest('hex') }
+    finish() {
+      return { sha256: hash.digest('hex'), durable: pieces.flush().then(() => writer.close()) }
     },
     abort: () => writer.abort(),
   })

@@ -1,14 +1,8 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
-import { sha256 } from '../runtime.ts'
+import { hashFiles, identifyFiles } from './file-identity.ts'
 import type { FoundFile } from './find-files.ts'
 import { type ReaderState, type RecordReader, readRecords } from './record-reader.ts'
 import type { Source, SourceBatch } from './source.ts'
 import type { TextFile } from './text-file.ts'
-
-/** Bytes at the start of a file that tell, with size and time, whether it is still the same. */
-const IDENTITY_BYTES = 64 * 1024
 
 /** One file of a text source, opened: where its rows begin and how they are read. */
 export interface TextPart {
@@ -97,34 +91,4 @@ export function textSource(options: TextSourceOptions): Source {
 
 function emptyLines(state: ReaderState): number {
   return state.empty ?? 0
-}
-
-/** Another text when a file changed in size, time or beginning, or is gone. */
-export async function identifyFiles(files: readonly FoundFile[]): Promise<string> {
-  const parts: unknown[] = []
-  for (const { path, name } of files) {
-    const stats = await stat(path).catch(() => null)
-    const head = stats === null ? null : await hashOf(path, IDENTITY_BYTES)
-    parts.push([name, stats?.size ?? null, stats?.mtimeMs ?? null, head])
-  }
-  return sha256(JSON.stringify(parts))
-}
-
-/**
- * sha-256 of the input's bytes: of one file what `sha256sum` prints; of several the hash over a line `<hash>  <name>` for each, which is
- * what `sha256sum a.csv b.csv | sha256sum` prints.
- */
-export async function hashFiles(files: readonly FoundFile[], signal?: AbortSignal): Promise<string> {
-  const hashes: string[] = []
-  for (const { path } of files) hashes.push(await hashOf(path, Number.POSITIVE_INFINITY, signal))
-  if (hashes.length === 1) return hashes[0] as string
-  return sha256(files.map(({ name }, at) => `${hashes[at]}  ${name}\n`).join(''))
-}
-
-async function hashOf(path: string, bytes: number, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  const end = Number.isFinite(bytes) ? { end: bytes - 1 } : {}
-  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024, ...end, ...(signal && { signal }) }))
-    hash.update(chunk)
-  return hash.digest('hex')
 }

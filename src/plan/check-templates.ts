@@ -7,7 +7,7 @@ import type { Path, Report } from '../spec/positions.ts'
 interface Names {
   readonly columns: readonly string[] | null
   readonly vars: readonly string[]
-  /** In checks only. */
+  /** In checks only; none: not known, since a schema names one at least. */
   readonly output: readonly string[] | null
 }
 
@@ -61,7 +61,7 @@ function checkName(variable: TemplateVariable, path: Path, known: Names, report:
     if (second === undefined || known.vars.includes(second)) return
     fail(`unknown variable "vars.${second}"`, didYouMean(second, known.vars) ?? 'Declare it under vars:, with a value.')
   } else if (root === 'output' && known.output !== null) {
-    if (second === undefined || known.output.includes(second)) return
+    if (second === undefined || known.output.length === 0 || known.output.includes(second)) return
     fail(`unknown output field "${second}"`, hintAmong(second, known.output, 'fields'))
   } else {
     const column = columnOf(variable, known)

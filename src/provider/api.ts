@@ -2,10 +2,12 @@ import { createAnthropic } from '@ai-sdk/anthropic'
 import { createGoogle } from '@ai-sdk/google'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import type { LanguageModelV4, SharedV4ProviderOptions } from '@ai-sdk/provider'
+import type { LanguageModelV4 } from '@ai-sdk/provider'
+import type { ModelParams } from '../domain/request.ts'
 import { type AnswerReader, readAnthropic, readChat, readGemini, readResponses } from './answer.ts'
 import { ANTHROPIC_RULES } from './anthropic.ts'
 import { COMPATIBLE_RULES } from './compatible.ts'
+import { type CallSettings, plainSettings } from './encode.ts'
 import { GOOGLE_RULES } from './google.ts'
 import {
   ANTHROPIC_HEADERS,
@@ -19,6 +21,7 @@ import { OPENAI_RULES } from './openai.ts'
 import type { Rule } from './rule.ts'
 import { GEMINI_DIALECT, OPENAI_DIALECT, type SchemaDialect } from './schema-dialect.ts'
 import type { Address, ApiName } from './target.ts'
+import { anthropicSettings } from './thinking.ts'
 
 /** All that differs from one provider's API to another's. */
 export interface Api {
@@ -29,9 +32,8 @@ export interface Api {
   readonly rules: readonly Rule[]
   readonly headers: HeaderTable
   readonly read: AnswerReader
-  readonly providerOptions?: SharedV4ProviderOptions
-  /** Where an API wants a bound and the spec names none. */
-  readonly maxOutputTokens?: number
+  /** How the model is to be given its parameters. */
+  settings(model: string, params: ModelParams): CallSettings
   /** The shortest answer it could give; with it, a request is encoded without being sent. */
   readonly sample: unknown
 }
@@ -54,6 +56,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readChat,
+    settings: (_model, params) => plainSettings(params),
     sample: CHAT_SAMPLE,
   },
   'openai-responses': {
@@ -62,8 +65,11 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readResponses,
-    // Unset, OpenAI keeps every row and answer for 30 days.
-    providerOptions: { openai: { store: false } },
+    // Unset, OpenAI keeps every row and answer for 30 days, and writes summaries that not every account may ask for.
+    settings: (_model, params) => ({
+      ...plainSettings(params),
+      providerOptions: { openai: { store: false, reasoningSummary: null } },
+    }),
     sample: { id: 'resp_0', created_at: 0, model: '', status: 'completed', output: [] },
   },
   anthropic: {
@@ -72,8 +78,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: ANTHROPIC_RULES,
     headers: ANTHROPIC_HEADERS,
     read: readAnthropic,
-    // Required by the API. The SDK's own default is the model's maximum, which output limits per minute may count in advance.
-    maxOutputTokens: 4096,
+    settings: anthropicSettings,
     sample: {
       type: 'message',
       id: 'msg_0',
@@ -90,6 +95,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: GOOGLE_RULES,
     headers: GOOGLE_HEADERS,
     read: readGemini,
+    settings: (_model, params) => plainSettings(params),
     sample: { candidates: [{ content: { role: 'model', parts: [{ text: '{}' }] }, finishReason: 'STOP' }] },
   },
   'openai-compatible': {
@@ -99,6 +105,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: COMPATIBLE_RULES,
     headers: COMPATIBLE_HEADERS,
     read: readChat,
+    settings: (_model, params) => plainSettings(params),
     sample: CHAT_SAMPLE,
   },
 }

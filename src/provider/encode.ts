@@ -1,5 +1,5 @@
 import type { JSONSchema7, LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider'
-import type { ModelRequest } from '../domain/request.ts'
+import type { ModelParams, ModelRequest } from '../domain/request.ts'
 
 /** How an output schema is put to a model. */
 export interface Ask {
@@ -14,24 +14,40 @@ export interface Ask {
 /** For answers in plain text. */
 export const PLAIN_TEXT: Ask = Object.freeze({ schema: null, json: false, instruction: null })
 
-/** Our request as the AI SDK's call options. `maxOutputTokens` holds where the request itself names none. */
+/** What of a target's parameters an API wants in a way of its own. */
+export interface CallSettings
+  extends Pick<LanguageModelV4CallOptions, 'maxOutputTokens' | 'reasoning' | 'providerOptions'> {
+  /** For people: what is not sent, and why. */
+  readonly notes: readonly string[]
+}
+
+/** The parameters as they stand. */
+export function plainSettings(params: ModelParams): CallSettings {
+  const { max_output_tokens: maxOutputTokens, reasoning_effort: reasoning } = params
+  return {
+    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
+    ...(reasoning !== undefined && { reasoning }),
+    notes: [],
+  }
+}
+
+/** Our request as the AI SDK's call options. */
 export function toCallOptions(
   request: ModelRequest,
   ask: Ask,
-  more: Pick<LanguageModelV4CallOptions, 'abortSignal' | 'providerOptions' | 'maxOutputTokens'>,
+  settings: CallSettings,
+  abortSignal: AbortSignal,
 ): LanguageModelV4CallOptions {
   const { params } = request.target
-  const maxOutputTokens = params.max_output_tokens ?? more.maxOutputTokens
-  const reasoning = params.reasoning_effort
+  const { notes: _, ...set } = settings
   return {
-    ...more,
+    ...set,
+    abortSignal,
     prompt: toPrompt(request, ask.instruction),
-    ...(maxOutputTokens !== undefined && { maxOutputTokens }),
     ...(params.temperature !== undefined && { temperature: params.temperature }),
     ...(params.top_p !== undefined && { topP: params.top_p }),
     ...(params.seed !== undefined && { seed: params.seed }),
     ...(params.stop !== undefined && { stopSequences: [...params.stop] }),
-    ...(reasoning !== undefined && { reasoning }),
     ...(ask.json && { responseFormat: ask.schema === null ? { type: 'json' } : { type: 'json', schema: ask.schema } }),
   }
 }

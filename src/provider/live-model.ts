@@ -1,10 +1,10 @@
 import type { Completion } from '../domain/completion.ts'
-import type { ModelRequest } from '../domain/request.ts'
+import type { ModelParams, ModelRequest } from '../domain/request.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Api } from './api.ts'
 import { type Call, createCalls } from './call.ts'
 import { concludeAnswer, concludeFailure, type Ended } from './conclude.ts'
-import { type Ask, PLAIN_TEXT, toCallOptions } from './encode.ts'
+import { type Ask, type CallSettings, PLAIN_TEXT, toCallOptions } from './encode.ts'
 import type { CompleteOptions, Model, Preview } from './model.ts'
 import type { PreparedSchema } from './schema.ts'
 import { createSchemaLevels } from './schema-levels.ts'
@@ -33,13 +33,19 @@ export function createLiveModel(settings: LiveModelSettings): Model {
   const baseURL = settings.baseUrl.href.replace(/\/+$/, '')
   const sdkModel = api.create({ model: settings.model, baseURL, apiKey: key ?? '', fetch: calls.fetch })
   const schemas = createSchemaLevels(api.dialect)
-  const fixed = {
-    ...(api.providerOptions && { providerOptions: api.providerOptions }),
-    ...(api.maxOutputTokens !== undefined && { maxOutputTokens: api.maxOutputTokens }),
+  // A job has one set of parameters for all its rows.
+  const settingsByParams = new WeakMap<ModelParams, CallSettings>()
+
+  const settingsOf = (params: ModelParams): CallSettings => {
+    const known = settingsByParams.get(params)
+    if (known !== undefined) return known
+    const made = api.settings(settings.model, params)
+    settingsByParams.set(params, made)
+    return made
   }
 
   const generate = (request: ModelRequest, ask: Ask, call: Call) =>
-    sdkModel.doGenerate(toCallOptions(request, ask, { ...fixed, abortSignal: call.signal }))
+    sdkModel.doGenerate(toCallOptions(request, ask, settingsOf(request.target.params), call.signal))
 
   async function complete(request: ModelRequest, options: CompleteOptions): Promise<Completion> {
     const startedAt = runtime.elapsed()
@@ -72,8 +78,13 @@ export function createLiveModel(settings: LiveModelSettings): Model {
     try {
       const { warnings } = await generate(request, prepared?.ask ?? PLAIN_TEXT, call)
       const sent = call.request()
-      const notes = prepared?.note == null ? [] : [prepared.note]
-      return { url: sent?.url ?? '', body: sent?.body ?? '', warnings: [...notes, ...warnings.map(warningText)] }
+      const { notes } = settingsOf(request.target.params)
+      const note = prepared?.note == null ? [] : [prepared.note]
+      return {
+        url: sent?.url ?? '',
+        body: sent?.body ?? '',
+        warnings: [...note, ...notes, ...warnings.map(warningText)],
+      }
     } finally {
       call.close()
     }

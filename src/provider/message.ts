@@ -3,7 +3,8 @@ const MESSAGE_CAP = 300
 
 /** What keys look like: by the prefixes of their makers, as a bearer token, or quoted back in a message about a wrong key. */
 const KEYS: readonly RegExp[] = [
-  /\b(?:sk|pk|rk|gsk|xai|pplx|csk|hf|r8|fw|nvapi|key|tgp_v1)[-_][\w*-]{8,}/g,
+  /\bsk-[\w*-]{8,}/g,
+  /\b(?:pk|rk|gsk|xai|pplx|csk|hf|r8|fw|nvapi|tgp_v1)[-_](?=[\w*-]*\d)[\w*-]{16,}/g,
   /\bAIza[\w*-]{10,}/g,
   /\bBearer\s+[\w*.~+/=-]{6,}/gi,
   /(?<=\bapi[ -]key(?: provided)?: )[^\s,;]*[^\s,;.]/gi,

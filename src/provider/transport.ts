@@ -1,6 +1,7 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
-import { Pool } from 'undici'
+import { type Dispatcher, Pool } from 'undici'
 import type { Exchange, WireReply, WireRequest } from './wire.ts'
 
 export interface TransportOptions {
@@ -57,16 +58,9 @@ export function createTransport(options: TransportOptions = {}): Transport {
 
   const exchange = async (request: WireRequest): Promise<WireReply> => {
     const { pool, path } = placeOf(request.url)
-    const reply = await pool.request({
-      method: 'POST',
-      path,
-      headers: { ...request.headers, 'accept-encoding': 'identity' },
-      body: request.body,
-      signal: request.signal,
-    })
-    const headers = flatten(reply.headers)
-    const body = await reply.body.bytes()
-    return { status: reply.statusCode, headers, body: await unpack(body, headers['content-encoding'], maxReplyBytes) }
+    const reply = await dispatch(pool, path, request)
+    const packed = reply.headers['content-encoding']
+    return packed === undefined ? reply : { ...reply, body: await unpack(reply.body, packed, maxReplyBytes) }
   }
 
   return Object.freeze({
@@ -80,12 +74,62 @@ export function createTransport(options: TransportOptions = {}): Transport {
   })
 }
 
-function flatten(headers: Record<string, string | string[] | undefined>): Record<string, string> {
+/**
+ * One request on a pool. It rejects the moment its signal aborts, even while a socket is still being made. Dispatched with a
+ * handler of our own: `undici.request` would wrap each reply in a stream and an async resource, a third of its CPU.
+ */
+function dispatch(pool: Pool, path: string, request: WireRequest): Promise<WireReply> {
+  return new Promise((resolve, reject) => {
+    const { signal, body } = request
+    const headers = { ...request.headers, 'accept-encoding': 'identity' }
+    const chunks: Uint8Array[] = []
+    let controller: Dispatcher.DispatchController | null = null
+    let status = 0
+    let replyHeaders: Readonly<Record<string, string>> = {}
+
+    const giveUp = () => {
+      reject(signal.reason as Error)
+      controller?.abort(signal.reason as Error)
+    }
+    if (signal.aborted) return giveUp()
+    // Never taken off again: the signal belongs to this request, and goes with it.
+    signal.addEventListener('abort', giveUp, { once: true })
+    pool.dispatch(
+      { method: 'POST', path, headers, body },
+      {
+        onRequestStart(begun) {
+          controller = begun
+          if (signal.aborted) begun.abort(signal.reason as Error)
+        },
+        onResponseStart(_controller, statusCode, received) {
+          status = statusCode
+          replyHeaders = flatten(received)
+        },
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk)
+        },
+        onResponseEnd() {
+          resolve({
+            status,
+            headers: replyHeaders,
+            body: chunks.length === 1 ? (chunks[0] as Uint8Array) : Buffer.concat(chunks),
+          })
+        },
+        onResponseError(_controller, error) {
+          reject(error)
+        },
+      },
+    )
+  })
+}
+
+function flatten(headers: IncomingHttpHeaders): Readonly<Record<string, string>> {
+  const flat: Record<string, string> = {}
   for (const name in headers) {
     const value = headers[name]
-    if (typeof value !== 'string') headers[name] = value?.join(', ') ?? ''
+    flat[name] = typeof value === 'string' ? value : (value?.join(', ') ?? '')
   }
-  return headers as Record<string, string>
+  return flat
 }
 
 type Unpack = (body: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>

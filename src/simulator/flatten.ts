@@ -17,7 +17,7 @@ export type Refs = (ref: string) => Schema
 
 const MAX_HOPS = 50
 /** Keywords that cannot be followed forward: a schema with one of them is refused, as strict providers do. */
-const REFUSED = [
+const REFUSED = new Set([
   'not',
   'if',
   'contains',
@@ -28,7 +28,7 @@ const REFUSED = [
   'propertyNames',
   '$dynamicRef',
   '$recursiveRef',
-]
+])
 const COMBINING = new Set(['$ref', 'allOf', 'anyOf', 'oneOf'])
 
 export function refsOf(root: Schema): Refs {
@@ -53,8 +53,7 @@ export function flatten(schema: Schema, refs: Refs, draw: Draw, sparing: boolean
   if (schema === false) throw new Unanswerable('nothing is allowed here')
   if (schema === true) return {}
   if (hops > MAX_HOPS) throw new Unanswerable('its references run in a circle')
-  const refused = REFUSED.find((keyword) => keyword in schema)
-  if (refused !== undefined) throw new Unanswerable(`'${refused}' is not supported`)
+  if (!needsJoining(schema)) return boundsInWords(schema)
   const step = (inner: Schema) => flatten(inner, refs, draw, sparing, hops + 1)
   let flat: SchemaObject = boundsInWords(plain(schema))
   if (typeof schema.$ref === 'string') flat = merge(flat, step(refs(schema.$ref)))
@@ -66,11 +65,18 @@ export function flatten(schema: Schema, refs: Refs, draw: Draw, sparing: boolean
   return flat
 }
 
-function plain(schema: SchemaObject): SchemaObject {
-  for (const keyword of COMBINING) {
-    if (keyword in schema) return Object.fromEntries(Object.entries(schema).filter(([name]) => !COMBINING.has(name)))
+/** Whether the schema has keywords that bring in others. Throws for those that cannot be followed. */
+function needsJoining(schema: SchemaObject): boolean {
+  let joins = false
+  for (const keyword in schema) {
+    if (REFUSED.has(keyword)) throw new Unanswerable(`'${keyword}' is not supported`)
+    joins ||= COMBINING.has(keyword)
   }
-  return schema
+  return joins
+}
+
+function plain(schema: SchemaObject): SchemaObject {
+  return Object.fromEntries(Object.entries(schema).filter(([keyword]) => !COMBINING.has(keyword)))
 }
 
 function firstThatFits(

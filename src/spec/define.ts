@@ -23,6 +23,6 @@ export type SpecInput = Omit<Loose<SpecFile>, 'output'> & {
  * A spec in TypeScript, to be the default export of a module: `sluice run tickets.spec.ts`. It has the keys of the YAML form, and gives the
  * same canonical JSON and hash. `output` may be any Standard Schema that gives JSON Schema; refinements and transforms are not carried over.
  */
-export function defineSpec<const S extends SpecInput>(spec: S): S {
+export function defineSpec(spec: SpecInput): SpecInput {
   return Object.freeze(spec)
 }

@@ -11,10 +11,10 @@ import { showValue } from './secret.ts'
 const DIALECTS = /^https?:\/\/json-schema\.org\/(draft\/2020-12\/schema|draft-07\/schema)#?$/
 
 /**
- * The schema of an answer in its one spelling, or `null` where it cannot be one: then the report says why, at `path`.
- * It is a valid JSON Schema 2020-12 that compiles, and its root is an object with named properties.
+ * The schema of an answer in its one spelling: a valid JSON Schema 2020-12 that compiles, and whose root is an object with named properties.
+ * Where it cannot be one the report says why, at `path`, and the answer is a stand-in with the names of the properties.
  */
-export function outputSchema(schema: Readonly<Record<string, unknown>>, path: Path, report: Report): JsonSchema | null {
+export function outputSchema(schema: Readonly<Record<string, unknown>>, path: Path, report: Report): JsonSchema {
   const { $schema: dialect, ...plain } = schema
   const before = report.findings.length
   if (dialect !== undefined && !(typeof dialect === 'string' && DIALECTS.test(dialect))) {
@@ -28,7 +28,13 @@ export function outputSchema(schema: Readonly<Record<string, unknown>>, path: Pa
   reportInvalid(plain, path, report)
   eachSchema(plain, path, (each, at) => hintKeywords(each, at, report))
   const failed = report.findings.slice(before).some((finding) => finding.severity === 'error')
-  return failed ? null : (canonicalSchema({ type: 'object', ...plain }) as JsonSchema)
+  return failed ? namesOnly(plain.properties) : (canonicalSchema({ type: 'object', ...plain }) as JsonSchema)
+}
+
+/** An object with these properties, of which nothing else is known. */
+export function namesOnly(properties: unknown): JsonSchema {
+  const names = isRecord(properties) ? Object.keys(properties) : []
+  return { type: 'object', properties: Object.fromEntries(names.map((name) => [name, {}])) }
 }
 
 function checkRoot(schema: Readonly<Record<string, unknown>>, path: Path, report: Report): void {

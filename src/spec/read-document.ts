@@ -4,7 +4,7 @@ import type { JsonSchema } from '../domain/request.ts'
 import type { Spec } from '../domain/spec.ts'
 import { type Env, interpolate } from './interpolate.ts'
 import { canonicalSchema } from './json-schema.ts'
-import { outputSchema } from './output-schema.ts'
+import { namesOnly, outputSchema } from './output-schema.ts'
 import { applyOverrides, type SpecOverrides } from './overrides.ts'
 import { fromPointer, newReport, type Report, sortFindings, withFlags } from './positions.ts'
 import { readJson, readYaml, rootFinding, type SpecDocument } from './read-yaml.ts'
@@ -108,38 +108,33 @@ async function readOutput(
     )
   }
   if (output?.fields !== undefined) {
-    const path = ['output', 'fields']
-    return Object.keys(output.fields).length === 0
-      ? outputSchema({ properties: {} }, path, report)
-      : asSchema(schemaFromFields(output.fields, path, report))
+    const schema = schemaFromFields(output.fields, ['output', 'fields'], report)
+    if (Object.keys(output.fields).length === 0)
+      report.error(['output', 'fields'], 'output.fields names no field', 'Write for example topic: string.')
+    return canonicalSchema(schema) as JsonSchema
   }
   if (output?.schema !== undefined) return outputSchema(output.schema, ['output', 'schema'], report)
   return output?.file === undefined ? null : readSchemaFile(output.file, baseDir, report)
 }
 
-/** The fields that could be read, in their one spelling; with none of them there is nothing to go on with. */
-function asSchema(schema: JsonSchema): JsonSchema | null {
-  return Object.keys(valueAt(schema, ['properties']) as object).length === 0
-    ? null
-    : (canonicalSchema(schema) as JsonSchema)
-}
-
 /** The schema in another file; its errors stand at their places there. */
-async function readSchemaFile(file: string, baseDir: string, report: Report): Promise<JsonSchema | null> {
+async function readSchemaFile(file: string, baseDir: string, report: Report): Promise<JsonSchema> {
   const path = resolve(baseDir, file)
   const text = await readFile(path, 'utf8').catch(() => null)
   if (text === null) {
     report.error(['output', 'file'], `output.file: there is no file ${file}`, 'It is relative to the spec.')
-    return null
+    return namesOnly(null)
   }
   const document = extname(file).toLowerCase() === '.json' ? readJson(text, file) : readYaml(text, file)
   const inFile = newReport(document.positions)
   const root = document.findings.length > 0 ? null : document.value
-  const schema = isRecord(root) ? outputSchema(root, [], inFile) : null
-  if (document.findings.length === 0 && !isRecord(root))
+  const schema = isRecord(root) ? outputSchema(root, [], inFile) : namesOnly(null)
+  if (document.findings.length === 0 && !isRecord(root)) {
     inFile.error([], 'the file holds no JSON Schema', 'Its root must be an object.')
-  for (const { severity, place, message, hint } of [...document.findings, ...inFile.findings])
+  }
+  for (const { severity, place, message, hint } of [...document.findings, ...inFile.findings]) {
     report.add(severity, place, message, hint)
+  }
   return schema
 }
 

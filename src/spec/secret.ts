@@ -4,9 +4,14 @@ const KEY_PREFIX = /^(sk-|sk_|AIza|gsk_|xai-|pk-|r8_|hf_|ghp_|nvapi-|AKIA|Bearer
 /** Names of variables whose value is a secret. */
 const SECRET_NAME = /(^|_)(API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)($|_)/i
 
-/** Whether `text` looks like a key itself: by a known prefix, or long and without any word in it. It errs on the side of yes. */
+/** Whether `text` begins as the keys of a known provider do. */
+export function startsLikeKey(text: string): boolean {
+  return KEY_PREFIX.test(text)
+}
+
+/** Whether `text` looks like a key where none belongs: as above, or long and without any word in it. It errs on the side of yes. */
 export function looksLikeKey(text: string): boolean {
-  if (KEY_PREFIX.test(text)) return true
+  if (startsLikeKey(text)) return true
   if (text.length < 24 || /\s/.test(text)) return false
   const mixed = /[a-z]/.test(text) && /[A-Z]/.test(text) && /\d/.test(text)
   const hex = /^[0-9a-f-]{32,}$/i.test(text) && /\d/.test(text)

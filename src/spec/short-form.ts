@@ -16,8 +16,8 @@ import { showValue } from './secret.ts'
 export function schemaFromFields(fields: Readonly<Record<string, unknown>>, path: Path, report: Report): JsonSchema {
   const properties: Record<string, JsonSchema> = {}
   for (const [name, field] of Object.entries(fields)) {
-    const schema = fieldSchema(field, [...path, name], report)
-    if (schema !== null) properties[name] = schema
+    // A field that cannot be read keeps its name, so that nothing else seems wrong for its sake.
+    properties[name] = fieldSchema(field, [...path, name], report) ?? {}
   }
   return { type: 'object', properties, required: Object.keys(properties), additionalProperties: false }
 }

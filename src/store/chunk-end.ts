@@ -6,9 +6,10 @@ import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { CANCELLED, type Ending, outcomesOfPending, type PendingRow } from './chunk-pending.ts'
 import { countersOf, plusCounters } from './counters.ts'
-import { bucketOf, type StoreDatabase } from './database.ts'
+import type { StoreDatabase } from './database.ts'
 import { changeState } from './job-state.ts'
 import { bookLost } from './lost.ts'
+import { bucketOf } from './rows-of-job.ts'
 import type { ChunksTable, Database } from './schema.ts'
 
 type ChunkRow = Selectable<ChunksTable>

@@ -32,14 +32,16 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
       return (await query.orderBy('done_no').limit(limit).execute()).map(chunkOf)
     },
 
-    open: (jobNo, tx) =>
-      (tx === undefined ? reader : handle(tx))
+    async open(jobNo, tx) {
+      const open = await (tx === undefined ? reader : handle(tx))
         .selectFrom('chunks')
-        .select(['job_no as jobNo', 'chunk_no as chunkNo'])
+        .select('chunk_no')
         .where('job_no', '=', jobNo)
         .where('state', 'in', ['ready', 'parked'])
         .orderBy('chunk_no')
-        .execute(),
+        .execute()
+      return open.map((chunk) => ({ jobNo, chunkNo: chunk.chunk_no }))
+    },
 
     claim: (ref, owner, died, atMs) => claimChunk(database, ref, owner, died, atMs),
 

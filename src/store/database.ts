@@ -36,8 +36,3 @@ export function inStatements<T>(items: readonly T[], valuesEach: number): readon
   for (let from = 0; from < items.length; from += size) parts.push(items.slice(from, from + size))
   return parts
 }
-
-/** The bucket of a job, as a part of a query on its rows. */
-export function bucketOf(db: Kysely<Database>, jobNo: number) {
-  return db.selectFrom('jobs').select('bucket').where('job_no', '=', jobNo)
-}

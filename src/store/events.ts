@@ -7,15 +7,17 @@ import type { Events } from './store.ts'
 export function eventsRole(database: StoreDatabase): Events {
   return Object.freeze({
     append: (tx, jobNo, type, data, atMs) => appendEvent(database.handle(tx), jobNo, type, data, atMs),
-    list: (jobNo, afterSeq, limit) =>
-      database.reader
+    async list(jobNo, afterSeq, limit) {
+      const events = await database.reader
         .selectFrom('events')
-        .select(['seq', 'at_ms as atMs', 'type', 'data'])
+        .selectAll()
         .where('job_no', '=', jobNo)
         .where('seq', '>', afterSeq)
         .orderBy('seq')
         .limit(limit)
-        .execute(),
+        .execute()
+      return events.map(({ seq, at_ms, type, data }) => ({ seq, atMs: at_ms, type, data }))
+    },
   } satisfies Events)
 }
 

@@ -53,13 +53,10 @@ function reading(database: StoreDatabase) {
       return rows.map(controlOf)
     },
     async round(jobNo, round) {
-      const row = await reader
-        .selectFrom('rounds')
-        .select(['job_no as jobNo', 'round', 'spec_hash as specHash', 'selection', 'created_at_ms as atMs'])
-        .where('job_no', '=', jobNo)
-        .where('round', '=', round)
-        .executeTakeFirst()
-      return row ?? null
+      const query = reader.selectFrom('rounds').selectAll().where('job_no', '=', jobNo).where('round', '=', round)
+      const row = await query.executeTakeFirst()
+      if (row === undefined) return null
+      return { jobNo, round, specHash: row.spec_hash, selection: row.selection, atMs: row.created_at_ms }
     },
     progress: (jobNo) => readProgress(database, jobNo),
   } satisfies Partial<Jobs>

@@ -1,7 +1,8 @@
 import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql } from 'kysely'
 import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
 import { countersOf, negated, plusCounters } from './counters.ts'
-import { bucketOf, inStatements } from './database.ts'
+import { inStatements } from './database.ts'
+import { bucketOf, deadRowsOf } from './rows-of-job.ts'
 import type { Database } from './schema.ts'
 import type { RowSelection } from './store.ts'
 
@@ -19,8 +20,7 @@ interface Loss {
 export async function reopenRows(db: Kysely<Database>, jobNo: number, round: number, selection: RowSelection) {
   const losses = new Map<number, Loss>()
   for (const part of partsOf(selection)) {
-    const { bucket } = await bucketOf(db, jobNo).executeTakeFirstOrThrow()
-    const matches = matching(bucket, jobNo, part)
+    const matches = matching(db, jobNo, part)
     for (const loss of await lossesOf(db, matches)) losses.set(loss.chunkNo, plus(losses.get(loss.chunkNo), loss))
     await db.deleteFrom('rows').where(matches).execute()
   }
@@ -31,34 +31,37 @@ export async function reopenRows(db: Kysely<Database>, jobNo: number, round: num
 
 type Matching = (eb: ExpressionBuilder<Database, 'rows'>) => Expression<SqlBool>
 
-/** Long lists of ids and chunks, cut into what one statement may carry. */
+/** Long lists of ids and chunks, cut into what one statement may carry. An empty list matches nothing. */
 function partsOf(selection: RowSelection): readonly RowSelection[] {
-  const { rowIds, chunkNos } = selection
+  const { causes, rowIds, chunkNos } = selection
+  if (causes?.length === 0) return []
   const byRow =
     rowIds === undefined ? [selection] : inStatements(rowIds, 4).map((part) => ({ ...selection, rowIds: part }))
   if (chunkNos === undefined) return byRow
   return byRow.flatMap((some) => inStatements(chunkNos, 4).map((part) => ({ ...some, chunkNos: part })))
 }
 
-function matching(bucket: number, jobNo: number, { causes, chunkNos, rowIds }: RowSelection): Matching {
+function matching(db: Kysely<Database>, jobNo: number, { causes, chunkNos, rowIds }: RowSelection): Matching {
   return (eb) => {
+    const dead = deadRowsOf(db, jobNo).select('row_index').where('state', 'in', ['failed', 'cancelled'])
+    const mendable = dead.where('cause', '<>', 'input_unreadable')
     const all: Expression<SqlBool>[] = [
-      eb('bucket', '=', bucket),
+      eb('bucket', '=', bucketOf(db, jobNo)),
       eb('job_no', '=', jobNo),
       eb('step', '=', 0),
-      eb('cause', 'is not', null),
-      eb('cause', '<>', 'input_unreadable'),
-      eb('state', 'in', ['failed', 'cancelled']),
+      eb('row_index', 'in', causes === undefined ? mendable : mendable.where('cause', 'in', causes)),
     ]
-    if (causes !== undefined) all.push(eb('cause', 'in', causes))
     if (chunkNos !== undefined) all.push(eb('chunk_no', 'in', chunkNos))
-    if (rowIds !== undefined) {
-      const indices = rowIds.map(Number).filter((index, n) => String(index) === rowIds[n])
-      const byIndex = eb.and([eb('row_id', 'is', null), eb('row_index', 'in', indices)])
-      all.push(eb.or([eb('row_id', 'in', rowIds), byIndex]))
-    }
+    if (rowIds !== undefined) all.push(hasId(eb, rowIds))
     return eb.and(all)
   }
+}
+
+function hasId(eb: ExpressionBuilder<Database, 'rows'>, rowIds: readonly string[]): Expression<SqlBool> {
+  const byId = eb('row_id', 'in', rowIds)
+  const indices = rowIds.map(Number).filter((index, n) => String(index) === rowIds[n])
+  if (indices.length === 0) return byId
+  return eb.or([byId, eb.and([eb('row_id', 'is', null), eb('row_index', 'in', indices)])])
 }
 
 /** What `countsOfOutcome` had added for these rows, by chunk. */

@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Kysely } from 'kysely'
-import type { OutcomeState } from '../domain/row.ts'
+import { OUTCOME_STATES, type OutcomeState } from '../domain/row.ts'
 import type { CauseCount, StoredOutcome } from '../domain/stored.ts'
-import { bucketOf, type StoreDatabase } from './database.ts'
+import type { StoreDatabase } from './database.ts'
 import { outcomeOf } from './outcome-record.ts'
 import { reopenRows } from './reopen.ts'
+import { deadRowsOf, rowsOf } from './rows-of-job.ts'
 import type { Database } from './schema.ts'
 import type { Rows } from './store.ts'
 
@@ -29,13 +30,7 @@ export function rowsRole(database: StoreDatabase, record: Rows['record']): Rows 
       return new Set(ended.map((row) => row.row_index))
     },
 
-    async list(jobNo, fromRow, limit, states) {
-      let query = rowsOf(reader, jobNo).selectAll().where('row_index', '>=', fromRow).orderBy('row_index').limit(limit)
-      if (states !== undefined) query = query.where('state', 'in', states)
-      if (states?.every((state) => WITH_CAUSE.includes(state))) query = query.where('cause', 'is not', null)
-      return (await query.execute()).map(outcomeOf)
-    },
-
+    list: (jobNo, fromRow, limit, states) => listRows(reader, jobNo, fromRow, limit, states),
     get: (jobNo, rowIndex) => readRow(reader, jobNo, rowIndex),
 
     async byId(jobNo, rowId) {
@@ -52,13 +47,22 @@ export function rowsRole(database: StoreDatabase, record: Rows['record']): Rows 
   } satisfies Rows)
 }
 
-/** A query on the outcomes of one job. */
-export function rowsOf(db: Kysely<Database>, jobNo: number) {
-  return db
-    .selectFrom('rows')
-    .where('bucket', '=', bucketOf(db, jobNo))
-    .where('job_no', '=', jobNo)
-    .where('step', '=', 0)
+async function listRows(
+  db: Kysely<Database>,
+  jobNo: number,
+  fromRow: number,
+  limit: number,
+  states: readonly OutcomeState[] = OUTCOME_STATES,
+): Promise<readonly StoredOutcome[]> {
+  if (states.length === 0) return []
+  const rows = rowsOf(db, jobNo).selectAll().orderBy('row_index')
+  if (!states.every((state) => WITH_CAUSE.includes(state))) {
+    const page = rows.where('row_index', '>=', fromRow).where('state', 'in', states).limit(limit)
+    return (await page.execute()).map(outcomeOf)
+  }
+  const dead = deadRowsOf(db, jobNo).where('row_index', '>=', fromRow).where('state', 'in', states)
+  const page = rows.where('row_index', 'in', dead.select('row_index').orderBy('row_index').limit(limit))
+  return (await page.execute()).map(outcomeOf)
 }
 
 async function readRow(db: Kysely<Database>, jobNo: number, rowIndex: number): Promise<StoredOutcome | null> {
@@ -67,10 +71,9 @@ async function readRow(db: Kysely<Database>, jobNo: number, rowIndex: number): P
 }
 
 async function countCauses(db: Kysely<Database>, jobNo: number): Promise<readonly CauseCount[]> {
-  const counts = await rowsOf(db, jobNo)
+  const counts = await deadRowsOf(db, jobNo)
     .select((eb) => ['cause', eb.fn.countAll<number>().as('rows'), eb.fn.min('row_index').as('first')])
-    .where('cause', 'is not', null)
-    .where('cause', '<>', 'cancelled')
+    .where('state', '=', 'failed')
     .groupBy('cause')
     .execute()
   const causes: CauseCount[] = []

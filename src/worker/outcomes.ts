@@ -30,6 +30,7 @@ export function factOf(intent: AttemptIntent, target: TargetRun, completion: Com
     providerCode: failure?.providerCode ?? null,
     providerRequestId: completion.providerRequestId,
     counts: settled.counts,
+    retryable: settled.retryable,
     usage,
     // An answer without usage was paid for, but nobody knows how much; a failure without usage was not billed.
     costNano: completion.usage === null ? (completion.ok ? null : 0) : costOf(usage, target.price),
@@ -45,6 +46,7 @@ export function pastOf(fact: AttemptFact): PastAttempt {
     cause: fact.cause,
     message: fact.message,
     counts: fact.counts,
+    ...(fact.retryable !== undefined && { retryable: fact.retryable }),
     model: fact.intent.model,
     reply: fact.reply,
     inputTokens: fact.usage.inputTokens,

@@ -33,6 +33,8 @@ export function createPool(
     readonly recorder: Recorder
     readonly guard: StorageGuard
     readonly abandon: AbortSignal
+    /** Whether the chunk is still ours: answers at once, unless this process was out of the world for so long that somebody may have taken it. */
+    readonly stillOurs: (held: HeldChunk) => boolean | Promise<boolean>
     readonly onIdle: (held: HeldChunk) => void
     readonly onDefect: (held: HeldChunk, error: unknown) => void
   },
@@ -55,10 +57,13 @@ export function createPool(
     })
   }
 
-  const send = async (task: RowTask, slot: Slot): Promise<{ intent: AttemptIntent; completion: Completion; outage: boolean } | null> => {
+  const send = async (
+    task: RowTask,
+    slot: Slot,
+  ): Promise<{ intent: AttemptIntent; completion: Completion; outage: boolean } | null> => {
     const target = targetOf(task)
     const intent = intentOf(deps, task, target)
-    const go = await recorder.intend(task.held, intent)
+    const go = (await recorder.intend(task.held, intent)) && (await more.stillOurs(task.held))
     if (!go || more.abandon.aborted) {
       slot.release({ cause: 'cancelled', retryAfterMs: null, limits: null })
       return null
@@ -93,7 +98,16 @@ export function createPool(
       const failure = next.kind === 'failed' ? next.failure : null
       const output = next.kind === 'succeeded' ? next.output : null
       const { requestHash, fallback, firstSentMs } = task
-      const ending = { state: next.kind, failure, output, model, requestHash, fallback, firstSentMs, endedAtMs: now } as const
+      const ending = {
+        state: next.kind,
+        failure,
+        output,
+        model,
+        requestHash,
+        fallback,
+        firstSentMs,
+        endedAtMs: now,
+      } as const
       recorder.end(held, fact, outcomeOf(held.run, task.row, task.past, ending))
     } else {
       recorder.end(held, fact, null)
@@ -163,7 +177,13 @@ export function createPool(
 
 function intentOf(deps: WorkerDeps, task: RowTask, target: TargetRun): AttemptIntent {
   const { held, next } = task
-  const worst = { inputTokens: next.worstInputTokens, cachedInputTokens: 0, cacheWriteTokens: 0, outputTokens: next.worstOutputTokens, reasoningTokens: 0 }
+  const worst = {
+    inputTokens: next.worstInputTokens,
+    cachedInputTokens: 0,
+    cacheWriteTokens: 0,
+    outputTokens: next.worstOutputTokens,
+    reasoningTokens: 0,
+  }
   return {
     id: deps.runtime.uuid(),
     jobNo: held.claim.jobNo,
@@ -187,7 +207,10 @@ function excuse(settled: Settled, outage: boolean): Settled {
   const { cause } = settled.attempt
   if (!outage || cause === null || !OUTAGE_CAUSES.has(cause)) return settled
   if (settled.next.kind !== 'again' && settled.next.kind !== 'failed') return settled
-  return { attempt: { ...settled.attempt, counts: false }, next: { kind: 'again', when: 'wait', failure: settled.next.failure } }
+  return {
+    attempt: { ...settled.attempt, counts: false },
+    next: { kind: 'again', when: 'wait', failure: settled.next.failure },
+  }
 }
 
 function pauseFor(held: HeldChunk, cause: Cause, message: string): void {

@@ -11,6 +11,8 @@ import type { WorkerDeps } from './worker-deps.ts'
 
 /** How long rows in flight may take to end after a signal; then they are hung up on. */
 export const DRAIN_MS = 10_000
+/** A heartbeat this old is none: well below the time of a lease. */
+const OVERDUE_MS = 5_000
 /** How often a worker without enough to do looks for work. */
 const POLL_MS = 250
 
@@ -62,7 +64,23 @@ export function createWorker(deps: WorkerDeps): Worker {
       wake.call()
     },
   })
-  const pool = createPool(deps, { recorder, guard, abandon: hangUp.signal, onIdle: () => wake.call(), onDefect: (_held, error) => fail(error) })
+  let beatAtMs = runtime.elapsed()
+  const beatOnce = async () => {
+    await beat(deps, guard, shelf.held, shelf.runs)
+    beatAtMs = runtime.elapsed()
+  }
+  const pool = createPool(deps, {
+    recorder,
+    guard,
+    abandon: hangUp.signal,
+    onIdle: () => wake.call(),
+    onDefect: (_held, error) => fail(error),
+    // A process that was stopped and woken again asks before it sends: its leases may have gone to somebody else meanwhile.
+    async stillOurs(held) {
+      if (runtime.elapsed() - beatAtMs > OVERDUE_MS) await beatOnce()
+      return !held.stale
+    },
+  })
   const shelf: Shelf = createShelf(deps, { recorder, guard, pool })
   guard.onFull(() => {
     for (const run of shelf.runs.values()) order(run, { kind: 'own', reason: 'storage', detail: 'the disk is full' })
@@ -109,12 +127,14 @@ export function createWorker(deps: WorkerDeps): Worker {
     if (control === undefined) return true
     if (control.wanted !== null) await guard.persist(() => deps.fulfilWish(jobNo))
     const [after] = await guard.persist(() => store.jobs.controls([jobNo]))
-    return after === undefined || !(after.state === 'queued' || after.state === 'running' || after.state === 'finalizing')
+    return (
+      after === undefined || !(after.state === 'queued' || after.state === 'running' || after.state === 'finalizing')
+    )
   }
 
   const heart = async (ended: AbortSignal) => {
     while (!ended.aborted) {
-      await beat(deps, guard, shelf.held, shelf.runs)
+      await beatOnce()
       wake.call()
       await runtime.sleep(HEARTBEAT_MS, ended).catch(() => {})
     }
@@ -124,7 +144,8 @@ export function createWorker(deps: WorkerDeps): Worker {
     while (true) {
       if (broken !== null) throw broken
       if (options.abandon.aborted) return 'left'
-      if (options.signal.aborted) for (const run of shelf.runs.values()) order(run, { kind: 'leave', reason: null, detail: null })
+      if (options.signal.aborted)
+        for (const run of shelf.runs.values()) order(run, { kind: 'leave', reason: null, detail: null })
       await settleStops()
       if (options.signal.aborted) {
         if (shelf.held.size === 0) return 'left'

@@ -122,7 +122,7 @@ describe('sluice run on a terminal', () => {
         'PASS  196 of 200 rows (98.0%) for $0.0214',
         'tickets',
         '  passed min_success: 98%',
-        'time 0:41   3 reused   tokens in 41,388 (12,160 cached)   out 3,561',
+        `${JOB_ID}   time 0:41   3 reused   tokens in 41,388 (12,160 cached)   out 3,561`,
         `Results:   sluice results ${JOB_ID} -o results.csv`,
       ].join('\n'),
     )

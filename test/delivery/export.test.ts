@@ -220,6 +220,7 @@ describe('csvRecord', () => {
         const text = csvRecord([value, null], { safe: false })
         const [[cell] = []] = parse(text, { record_delimiter: '\n' }) as string[][]
         if (value === null || typeof value === 'string') expect(cell).toBe(value ?? '')
+        else if (typeof value === 'number') expect(Number(cell)).toBe(value)
         else expect(parseExact(cell as string)).toStrictEqual(parseExact(stringifyExact(value)))
       }),
     )

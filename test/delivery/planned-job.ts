@@ -35,6 +35,8 @@ export interface PlannedAttempt {
   readonly outputTokens?: number
   readonly costNano?: number | null
   readonly reply?: string | null
+  /** It was sent, and nothing was heard of it. */
+  readonly lost?: true
 }
 
 export interface PlannedJob {
@@ -160,17 +162,17 @@ async function work(store: Store, jobNo: number, chunk: NumberedChunk): Promise<
   if (claimed === null) throw new Error('the chunk cannot be claimed')
   const claim = { jobNo, chunkNo: chunk.chunkNo, epoch: claimed.chunk.epoch }
   const planned = chunk.rows.flatMap(({ index, plan }) => (plan.kind === 'row' ? [{ index, plan }] : []))
-  const facts = planned.flatMap(({ index, plan }) =>
-    (plan.attempts ?? []).map((attempt, at) => fact(claim, index, at, attempt)),
+  const sent = planned.flatMap(({ index, plan }) =>
+    (plan.attempts ?? []).map((attempt, at) => ({ attempt, fact: fact(claim, index, at, attempt) })),
   )
+  const intents = sent.map(({ fact: { intent } }) => intent)
+  const facts = sent.filter(({ attempt }) => attempt.lost !== true).map(({ fact: ended }) => ended)
   const outcomes = planned.flatMap(({ index, plan }) =>
     plan.outcome === undefined ? [] : [{ claim, outcome: outcome(index, plan.id, plan.outcome), answerScope: null }],
   )
   const deltas = [...outcomes.map(({ outcome: one }) => countsOfOutcome(one)), ...facts.map(usedBy)]
   const delta = deltas.reduce(addCounters, NO_COUNTS)
-  await store.write((tx) =>
-    store.rows.record(tx, { intents: facts.map(({ intent }) => intent), facts: [], outcomes: [], deltas: [] }),
-  )
+  await store.write((tx) => store.rows.record(tx, { intents, facts: [], outcomes: [], deltas: [] }))
   await store.write((tx) => store.rows.record(tx, { intents: [], facts, outcomes, deltas: [{ claim, delta }] }))
   const done = outcomes.length + chunk.rows.length - planned.length === chunk.rows.length
   if (done) await store.write((tx) => store.chunks.complete(tx, claim, 1_700_000_061_000))

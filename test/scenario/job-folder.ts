@@ -23,7 +23,7 @@ export interface JobFolder {
 /** Makes the folder; it goes when the test is over. */
 export async function jobFolder(env: Readonly<Record<string, string>> = {}): Promise<JobFolder> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-test-'))
-  onTestFinished(() => rm(dir, { recursive: true, force: true }))
+  onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }))
   const dataDir = join(dir, 'data')
   const options = { cwd: dir, env: { SLUICE_DATA_DIR: dataDir, ...env } }
   const query = <T>(sql: string): readonly T[] => {
@@ -57,14 +57,20 @@ export async function jobFolder(env: Readonly<Record<string, string>> = {}): Pro
 
 /** A simulated provider for one test. */
 export async function provider(folder: JobFolder, ...flags: string[]): Promise<SimulatedProvider> {
-  const started = await startSimulatedProvider(flags, join(folder.dir, `requests-${flags.length}-${performance.now()}.ndjson`))
+  const started = await startSimulatedProvider(
+    flags,
+    join(folder.dir, `requests-${flags.length}-${performance.now()}.ndjson`),
+  )
   onTestFinished(() => started.stop())
   return started
 }
 
 /** A CSV of `rows` tickets with a key. */
 export function tickets(rows: number): string {
-  const lines = Array.from({ length: rows }, (_, index) => `t${index},"I was charged twice, please refund number ${index}"`)
+  const lines = Array.from(
+    { length: rows },
+    (_, index) => `t${index},"I was charged twice, please refund number ${index}"`,
+  )
   return `id,text\n${lines.join('\n')}\n`
 }
 
@@ -84,9 +90,19 @@ ${more}`
 }
 
 /** The summary line that ends a command's stdout. */
-export function summaryOf(stdout: string): Record<string, unknown> & { readonly rows: Record<string, number> } {
+export function summaryOf(stdout: string): Record<string, unknown> & { readonly rows: SummaryRows } {
   const last = stdout.trimEnd().split('\n').at(-1) ?? ''
   const parsed = JSON.parse(last) as { type: string }
   if (parsed.type !== 'summary') throw new Error(`the last line is no summary: ${last}`)
   return parsed as never
+}
+
+/** The counts of a summary line. */
+export interface SummaryRows {
+  readonly total: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly skipped: number
+  readonly cancelled: number
+  readonly cached: number
 }

@@ -67,7 +67,16 @@ const PRICE_OUTPUT = '2.00'
 export async function runKillTrial(trial: KillTrial): Promise<KillFigures> {
   await mkdir(trial.dir, { recursive: true })
   const provider = await startSimulatedProvider(
-    ['--latency', `${trial.latencyMs}ms`, '--latency-p99', `${trial.latencyMs * 4}ms`, '--price-input', PRICE_INPUT, '--price-output', PRICE_OUTPUT],
+    [
+      '--latency',
+      `${trial.latencyMs}ms`,
+      '--latency-p99',
+      `${trial.latencyMs * 4}ms`,
+      '--price-input',
+      PRICE_INPUT,
+      '--price-output',
+      PRICE_OUTPUT,
+    ],
     join(trial.dir, 'requests.ndjson'),
   )
   try {
@@ -78,7 +87,12 @@ export async function runKillTrial(trial: KillTrial): Promise<KillFigures> {
     const last = await sluice(['resume', job, '--data-dir', dataDir])
     const results = join(trial.dir, 'results.jsonl')
     await sluice(['results', job, '--data-dir', dataDir, '-o', results])
-    return { ...compare(dataDir, provider.requests(), await readResults(results)), kills: trial.kills, inFlightAtKills: inFlight, finalExit: last.code }
+    return {
+      ...compare(dataDir, provider.requests(), await readResults(results)),
+      kills: trial.kills,
+      inFlightAtKills: inFlight,
+      finalExit: last.code,
+    }
   } finally {
     await provider.stop()
   }
@@ -144,7 +158,8 @@ function query<T>(dataDir: string, sql: string): readonly T[] {
 const ended = (dataDir: string) => query<{ n: number }>(dataDir, 'select count(*) as n from rows')[0]?.n ?? 0
 const openAttempts = (dataDir: string) =>
   query<{ id: string }>(dataDir, "select hex(id) as id from attempts where state = 'open'").map((row) => row.id)
-const jobId = (dataDir: string) => query<{ id: string }>(dataDir, 'select id from jobs order by job_no desc limit 1')[0]?.id ?? ''
+const jobId = (dataDir: string) =>
+  query<{ id: string }>(dataDir, 'select id from jobs order by job_no desc limit 1')[0]?.id ?? ''
 
 interface LedgerLine {
   readonly id: string
@@ -161,7 +176,12 @@ const LEDGER = `select lower(hex(id)) as id, state, row_index as rowIndex, input
 
 function compare(dataDir: string, requests: readonly LoggedRequest[], results: readonly ResultRow[]) {
   const ledger = query<LedgerLine>(dataDir, LEDGER).map((line) => ({ ...line, id: dashed(line.id) }))
-  const outcomes = new Map(query<{ i: number; at: number }>(dataDir, 'select row_index as i, ended_at_ms as at from rows').map((row) => [row.i, row.at]))
+  const outcomes = new Map(
+    query<{ i: number; at: number }>(dataDir, 'select row_index as i, ended_at_ms as at from rows').map((row) => [
+      row.i,
+      row.at,
+    ]),
+  )
   const byId = new Map(ledger.map((line) => [line.id, line]))
   const billed = requests.filter((request) => request.billed)
   const rowsSent = new Map<number, number>()
@@ -174,7 +194,11 @@ function compare(dataDir: string, requests: readonly LoggedRequest[], results: r
   const isWrong = (line: LedgerLine) => {
     const bill = billOf.get(line.id)
     if (bill === undefined) return true
-    return bill.input_tokens !== line.inputTokens || bill.output_tokens !== line.outputTokens || bill.cost_nano !== line.costNano
+    return (
+      bill.input_tokens !== line.inputTokens ||
+      bill.output_tokens !== line.outputTokens ||
+      bill.cost_nano !== line.costNano
+    )
   }
   const unseen = billed.filter((request) => byId.get(request.attempt ?? '')?.state !== 'booked')
   const statuses: Record<string, number> = {}
@@ -186,7 +210,9 @@ function compare(dataDir: string, requests: readonly LoggedRequest[], results: r
     distinctRows: new Set(results.map((row) => row._row_index)).size,
     requests: requests.length,
     sentAgain: [...rowsSent.values()].filter((times) => times > 1).length,
-    sentAfterOutcome: ledger.filter((line) => line.startedAtMs > (outcomes.get(line.rowIndex) ?? Number.POSITIVE_INFINITY)).length,
+    sentAfterOutcome: ledger.filter(
+      (line) => line.startedAtMs > (outcomes.get(line.rowIndex) ?? Number.POSITIVE_INFINITY),
+    ).length,
     booked: booked.length,
     bookedWrong: booked.filter(isWrong).length,
     lost: ledger.filter((line) => line.state === 'lost').length,

@@ -57,11 +57,20 @@ it('a missed gate is exit 3, and `retry` opens a round over the failed rows alon
   expect(first).toMatchObject({ state: 'failed', reason: 'gate' })
   const before = simulated.requests().length
 
-  const retried = await folder.run('retry', String(first.job), '--cause', 'refused', '--model', 'openai-compatible/another')
+  const retried = await folder.run(
+    'retry',
+    String(first.job),
+    '--cause',
+    'refused',
+    '--model',
+    'openai-compatible/another',
+  )
   expect(retried.code, retried.stderr).not.toBe(2)
   const asked = simulated.requests().slice(before)
   expect(asked.length).toBe(first.rows.failed)
-  const rounds = folder.query<{ round: number; n: number }>('select round, count(*) as n from rows group by round order by round')
+  const rounds = folder.query<{ round: number; n: number }>(
+    'select round, count(*) as n from rows group by round order by round',
+  )
   expect(rounds).toEqual([
     { round: 0, n: first.rows.succeeded },
     { round: 1, n: first.rows.failed },

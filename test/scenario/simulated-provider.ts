@@ -25,7 +25,8 @@ export interface LoggedRequest {
 /** Starts `sluice simulate` with the given flags on a free port. */
 export async function startSimulatedProvider(flags: readonly string[], log: string): Promise<SimulatedProvider> {
   const server: SluiceProcess = startSluice(['simulate', '--port', '0', '--request-log', log, ...flags])
-  const urlIn = () => /"url":"([^"]+)"/.exec(server.stdout())?.[1] ?? /at (http:\/\/[^\s:]+:\d+)/.exec(server.stderr())?.[1]
+  const urlIn = () =>
+    /"url":"([^"]+)"/.exec(server.stdout())?.[1] ?? /at (http:\/\/[^\s:]+:\d+)/.exec(server.stderr())?.[1]
   let dead: string | null = null
   server.ended.then((code) => {
     dead = `the simulator ended with ${code}: ${server.stderr()}`

@@ -36,7 +36,9 @@ it('a storm: every row ends, none is lost, and the causes are right', async () =
   expect(of('rate_limited').every((entry) => entry.counts === 0)).toBe(true)
 
   // Each request that the provider saw stands in the ledger once, with the provider's own figures.
-  const ledger = folder.query<{ n: number; cost: number }>('select count(*) as n, sum(cost_nano) as cost from attempts')[0]
+  const ledger = folder.query<{ n: number; cost: number }>(
+    'select count(*) as n, sum(cost_nano) as cost from attempts',
+  )[0]
   const bill = simulated.requests()
   expect(ledger?.n).toBe(bill.length)
   expect(ledger?.cost).toBe(bill.reduce((sum, request) => sum + (request.billed ? request.cost_nano : 0), 0))

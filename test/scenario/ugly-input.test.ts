@@ -36,7 +36,17 @@ it('broken lines are dead letters with their line numbers, and the rest is done'
   const folder = await jobFolder()
   const simulated = await provider(folder)
   const long = 'x'.repeat(40 * 1024 * 1024)
-  const lines = ['id,text', 't0,fine', 't1,too,many', 't2,zero\u0000byte', `t3,${long}`, 't4,fine', 't5,"never closed', 't6,fine', '']
+  const lines = [
+    'id,text',
+    't0,fine',
+    't1,too,many',
+    't2,zero\u0000byte',
+    `t3,${long}`,
+    't4,fine',
+    't5,"never closed',
+    't6,fine',
+    '',
+  ]
   await folder.write('tickets.csv', lines.join('\n'))
   await folder.write('spec.yaml', ticketSpec(simulated.url))
   const run = await folder.run('run', 'spec.yaml')
@@ -83,7 +93,11 @@ it('an intake that is killed goes on where it was', async () => {
   const before = folder.query<{ segment_no: number; sha256: unknown }>('select * from segments order by segment_no')
 
   const again = folder.start('resume')
-  await until(() => folder.query<{ state: string }>('select state from jobs')[0]?.state === 'running', 'the intake ends', 60_000)
+  await until(
+    () => folder.query<{ state: string }>('select state from jobs')[0]?.state === 'running',
+    'the intake ends',
+    60_000,
+  )
   again.child.kill('SIGKILL')
   await again.ended
   const after = folder.query<{ segment_no: number }>('select * from segments order by segment_no')

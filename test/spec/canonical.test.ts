@@ -167,7 +167,7 @@ describe('canonical JSON', () => {
     }
     const folder = folderWith({
       'short.yaml': `${SMALLEST}output: { fields: { b: "enum[x, y]", a: "number(0..1)" } }\n`,
-      'full.yaml': `${SMALLEST}output:\n  schema: ${JSON.stringify({ type: 'object', ...schema, required: ['a', 'b'] })}\n`,
+      'full.yaml': `${SMALLEST}output:\n  schema: ${JSON.stringify({ ...schema, required: ['a', 'b'] })}\n`,
       'dialect.yaml': `${SMALLEST}output:\n  schema: ${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema })}\n`,
       'file.yaml': `${SMALLEST}output: { file: schema.json }\n`,
       'schema.json': JSON.stringify(schema),

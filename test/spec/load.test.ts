@@ -164,17 +164,18 @@ describe('the environment', () => {
   }
 
   it('fills in texts, and numbers where one is asked for, but never prompts', async () => {
+    const sha = '9fceb02d0ae598e95dc970b74767f19372d61af8'
     const text = `name: \${NAME}
-tags: { run: "nightly-\${DAY:-none}", raw: "$\${DAY}" }
+tags: { run: "nightly-\${DAY:-none}", raw: "$\${DAY}", commit: "\${SHA}" }
 input: { source: "\${DIR}/rows.csv", limit: "\${LIMIT}" }
 model: { id: simulator/small }
 prompt: { user: "cost \${PRICE} {{ text }}" }
 write: { path: out.csv, include_input: "\${KEEP:-false}" }`
-    const { draft, lines: found } = await read(text, { NAME: 'tiny', DIR: 'data', LIMIT: '10' })
+    const { draft, lines: found } = await read(text, { NAME: 'tiny', DIR: 'data', LIMIT: '10', SHA: sha })
     expect(found).toEqual([])
     expect(draft).toMatchObject({
       name: 'tiny',
-      tags: { run: 'nightly-none', raw: `\${DAY}` },
+      tags: { run: 'nightly-none', raw: `\${DAY}`, commit: sha },
       input: { source: 'data/rows.csv', limit: 10 },
       prompt: { user: `cost \${PRICE} {{ text }}` },
       write: { includeInput: false },
@@ -185,8 +186,8 @@ write: { path: out.csv, include_input: "\${KEEP:-false}" }`
     const text = `${SMALLEST}tags:\n  a: \${NOPE}\n  b: \${my-var}\n  c: \${SLACK_TOKEN}\n  d: \${OTHER}\n`
     const { lines: found } = await read(text, { SLACK_TOKEN: 'xoxb-1', OTHER: 'sk-abcdefghijklmnop' })
     expect(found).toEqual([
-      'error s.yaml:6:6 tags.a: the variable NOPE is not set | Set it, or give a default: ${NOPE:-…}.',
-      'error s.yaml:7:6 tags.b: "${my-var}" names no variable | Write ${NAME} or ${NAME:-default}; $${ stands for a literal ${.',
+      `error s.yaml:6:6 tags.a: the variable NOPE is not set | Set it, or give a default: \${NOPE:-…}.`,
+      `error s.yaml:7:6 tags.b: "\${my-var}" names no variable | Write \${NAME} or \${NAME:-default}; $\${ stands for a literal \${.`,
       'error s.yaml:8:6 tags.c: SLACK_TOKEN looks like a secret, and a spec is stored as it is | Secrets are given by the name of their variable: model.api_key_env.',
       'error s.yaml:9:6 tags.d: OTHER looks like a secret, and a spec is stored as it is | Secrets are given by the name of their variable: model.api_key_env.',
     ])
@@ -211,12 +212,12 @@ write: { path: out.csv, include_input: "\${KEEP:-false}" }`
   })
 
   it('refuses a reference where the name of a variable belongs, and a password in an address', async () => {
-    const model = 'openai-compatible/x, api_key_env: "${OPENAI_API_KEY}", base_url: "https://me:hunter2@host/v1"'
+    const model = `openai-compatible/x, api_key_env: "\${OPENAI_API_KEY}", base_url: "https://me:hunter2@host/v1"`
     const { lines: found } = await read(SMALLEST.replace('simulator/small', model), {
       OPENAI_API_KEY: 'sk-abcdefghijklmnop',
     })
     expect(found[0]).toContain(
-      'model.api_key_env takes the name of a variable, not what is in it | Write OPENAI_API_KEY, without ${ }.',
+      'model.api_key_env takes the name of a variable, not what is in it | Write OPENAI_API_KEY',
     )
     expect(found[1]).toContain('model.base_url holds a password or a key')
     expect(found.join()).not.toMatch(/hunter2|sk-abc/)

@@ -48,6 +48,19 @@ describe('a spec in TypeScript', () => {
     expect(loaded(await read(spec)).hash).toBe(loaded(await readText(YAML)).hash)
   })
 
+  it('is checked by its type in the editor', () => {
+    // @ts-expect-error: a key that no spec has
+    expect(defineSpec({ ...common, executon: {} })).toHaveProperty('executon')
+    // @ts-expect-error: a value that is none of those allowed
+    expect(defineSpec({ ...common, priority: 'urgent' })).toHaveProperty('priority')
+    // @ts-expect-error: no name
+    expect(defineSpec({ input: common.input, model: common.model, prompt: common.prompt })).not.toHaveProperty('name')
+    expect(defineSpec({ ...common, gates: null, output: { fields: { a: 'string' }, checks: null } })).toHaveProperty(
+      'gates',
+      null,
+    )
+  })
+
   it('is refused where JSON cannot hold it, all at once', async () => {
     const circle: Record<string, unknown> = {}
     circle.self = circle

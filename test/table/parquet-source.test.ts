@@ -2,10 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { openFileBlob } from '../../src/blob/file.ts'
 import type { Value } from '../../src/domain/row.ts'
+import { findFiles } from '../../src/intake/find-files.ts'
+import { openParquet } from '../../src/intake/parquet-source.ts'
+import { openQuery } from '../../src/intake/query-source.ts'
+import type { Source } from '../../src/intake/source.ts'
 import { literal, withDuckDb } from '../../src/table/duckdb.ts'
-import { openParquetSource, type TableSource } from '../../src/table/parquet-source.ts'
-import { describeSql, openSqlSource } from '../../src/table/sql-source.ts'
 
 async function folder() {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-table-'))
@@ -21,11 +24,16 @@ async function parquet(path: string, sql: string): Promise<string> {
   return path
 }
 
-async function rowsOf(source: TableSource, from: string | null = null) {
+async function openFiles(...paths: string[]): Promise<Source> {
+  const found = await Promise.all(paths.map((path) => findFiles(path, '/')))
+  return openParquet(found.flat())
+}
+
+async function rowsOf(source: Source, from: string | null = null) {
   const rows: (readonly Value[])[] = []
   const positions: string[] = []
   for await (const batch of source.read(from)) {
-    rows.push(...batch.items.map((item) => item.values))
+    rows.push(...batch.items.map((item) => (item.kind === 'row' ? item.values : [])))
     positions.push(batch.position)
   }
   return { rows, positions }
@@ -39,7 +47,7 @@ it('reads every type without loss', async () => {
       timestamp '2020-01-02 03:04:05.123' as moment, timestamptz '2020-01-02 03:04:05+00' as zoned, [1, null] as list,
       {'a': 1, 'b': ['x']} as struct, 'naïve 🙂' as text, null::varchar as nothing, true as yes, 1.5::float as broken`,
   )
-  const source = await openParquetSource([path])
+  const source = await openFiles(path)
   expect(source.columns.slice(0, 3)).toEqual(['small', 'large', 'huge'])
   expect(source.rowsTotal).toBe(1)
   const { rows } = await rowsOf(source)
@@ -64,7 +72,7 @@ it('goes on from every position as if it had never stopped, over several files',
     await parquet(join(dir, 'a.parquet'), 'select range as n from range(5000)'),
     await parquet(join(dir, 'b.parquet'), 'select range + 5000 as n from range(3000)'),
   ]
-  const source = await openParquetSource(files)
+  const source = await openFiles(...files)
   const whole = await rowsOf(source)
   expect(whole.rows.map(([n]) => n)).toEqual(Array.from({ length: 8000 }, (_, index) => index))
   for (const position of whole.positions) {
@@ -76,30 +84,59 @@ it('goes on from every position as if it had never stopped, over several files',
 it('refuses bytes, other columns, and what is no Parquet file, by name', async () => {
   const dir = await folder()
   const bytes = await parquet(join(dir, 'bytes.parquet'), "select 1 as n, 'x'::blob as picture")
-  await expect(openParquetSource([bytes])).rejects.toThrow('"picture"')
+  await expect(openFiles(bytes)).rejects.toThrow('"picture"')
   const one = await parquet(join(dir, 'one.parquet'), 'select 1 as n')
   const two = await parquet(join(dir, 'two.parquet'), 'select 1 as m')
-  await expect(openParquetSource([one, two])).rejects.toThrow('two.parquet has other columns')
+  await expect(openFiles(one, two)).rejects.toThrow('two.parquet has other columns')
   const text = join(dir, 'text.parquet')
   await writeFile(text, 'not a table')
-  await expect(openParquetSource([text])).rejects.toMatchObject({ code: 'input_invalid' })
+  await expect(openFiles(text)).rejects.toMatchObject({ code: 'input_invalid' })
 })
 
-it('runs a query once, relative to the folder of the spec', async () => {
+it('runs a query once, relative to the folder of the spec, and goes on in its result from every position', async () => {
   const dir = await folder()
+  const spool = { blob: openFileBlob({ dir: join(dir, 'blobs') }), key: 'jobs/job_1/intake/query' }
   await writeFile(join(dir, 'people.csv'), 'name,age\nAda,36\nGrace,85\n')
   const sql = "select name from 'people.csv' where age > 40;"
-  expect(await describeSql(sql, dir)).toEqual(['name'])
-  const source = await openSqlSource(sql, dir, join(dir, 'work'))
-  expect(source.format).toBe('sql')
+  expect((await rowsOf(await openQuery({ sql, baseDir: dir, spool: null }))).rows).toEqual([['Grace']])
+  const source = await openQuery({ sql, baseDir: dir, spool })
+  expect(source).toMatchObject({ format: 'sql', columns: ['name'] })
   expect((await rowsOf(source)).rows).toEqual([['Grace']])
   await writeFile(join(dir, 'people.csv'), 'name,age\nAlan,41\n')
-  expect((await rowsOf(await openSqlSource(sql, dir, join(dir, 'work')))).rows).toEqual([['Grace']])
-  const sums = await openSqlSource(
-    'select sum(n) as total from (values (9007199254740993), (2)) t(n)',
-    dir,
-    join(dir, 'work'),
-  )
-  expect((await rowsOf(sums)).rows).toEqual([[9_007_199_254_740_995n]])
-  await expect(openSqlSource('select * from nowhere', dir, join(dir, 'work'))).rejects.toThrow(/nowhere/)
+  expect((await rowsOf(await openQuery({ sql, baseDir: dir, spool }))).rows).toEqual([['Grace']])
+
+  const many = { ...spool, key: 'jobs/job_2/intake/query' }
+  const long = await openQuery({
+    sql: "select range as n, 'x' || range as t from range(4500)",
+    baseDir: dir,
+    spool: many,
+  })
+  const whole = await rowsOf(long)
+  expect(whole.rows.length).toBe(4500)
+  expect(whole.positions.length).toBeGreaterThan(4)
+  for (const [at, position] of whole.positions.entries()) {
+    expect((await rowsOf(long, position)).rows).toEqual(whole.rows.slice(Math.min(4500, (at + 1) * 1000)))
+  }
+})
+
+it('keeps sums exact, nested values as JSON, and what JSON lacks as text', async () => {
+  const sql = `select sum(n) as total, 0.1::float as f, 'nan'::double as nan, {'m': map {'k': 1.25::decimal(9,2)}} as s,
+    '{"a":12345678901234567890}'::json as j, uuid '123e4567-e89b-12d3-a456-426614174000' as u, 'infinity'::timestamp as t
+    from (values (9007199254740993), (2)) t(n)`
+  const { rows } = await rowsOf(await openQuery({ sql, baseDir: tmpdir(), spool: null }))
+  expect(rows).toEqual([
+    [
+      ...[9_007_199_254_740_995n, 0.1, 'NaN', { m: [{ key: 'k', value: 1.25 }] }],
+      ...[{ a: 12_345_678_901_234_567_890n }, '123e4567-e89b-12d3-a456-426614174000', 'infinity'],
+    ],
+  ])
+})
+
+it('refuses what is no single SELECT, and says what DuckDB says', async () => {
+  const open = (sql: string) => openQuery({ sql, baseDir: tmpdir(), spool: null })
+  await expect(open('select * from nowhere')).rejects.toThrow(/nowhere/)
+  await expect(open('create table t (a int)')).rejects.toThrow('no SELECT')
+  await expect(open('select 1; select 2')).rejects.toThrow('2 statements')
+  await expect(open('select 1 as a, 2 as a')).rejects.toThrow('"a"')
+  await expect(open("select [{'b': 'x'::blob}] as nested")).rejects.toThrow('"nested"')
 })

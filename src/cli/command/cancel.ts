@@ -8,7 +8,7 @@ import { stateText } from '../panel.ts'
 export function addCancelCommand(program: Command, launch: Launch): void {
   program
     .command('cancel')
-    .description('cancel a job, from any terminal; what is done is kept')
+    .description('cancel a job, from any terminal')
     .argument('[job]', 'default: the only one that is not over')
     .action((job: string | undefined) => launch((context) => cancel(context, job)))
 }

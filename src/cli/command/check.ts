@@ -11,7 +11,7 @@ export function addCheckCommand(program: Command, launch: Launch): void {
   addSpecFlags(
     program
       .command('check')
-      .description('find everything that is wrong with a spec and its input; spends nothing')
+      .description('find everything wrong with a spec; spends nothing')
       .argument('<spec>', 'spec file (YAML, JSON or TypeScript)'),
   ).action((spec: string, flags: SpecFlags) => launch((context) => check(context, spec, flags)))
 }

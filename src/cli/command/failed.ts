@@ -21,7 +21,7 @@ const COLUMNS: readonly Column[] = [
 export function addFailedCommand(program: Command, launch: Launch): void {
   program
     .command('failed')
-    .description('rows that gave up, by cause, with an example and what to do')
+    .description('rows that gave up, by cause, and what to do')
     .argument('[job]', 'default: the newest')
     .option('--cause <cause>', 'only this cause, with more examples', cause)
     .action((job: string | undefined, flags: { cause?: Cause }) =>

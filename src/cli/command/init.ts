@@ -22,7 +22,7 @@ const LEFT_BEHIND = /(^|[\\/])(\.sluice|out|results\.[a-z]+)([\\/]|$)/
 export function addInitCommand(program: Command, launch: Launch): void {
   program
     .command('init')
-    .description('write an example to start from; it runs offline, without a key')
+    .description('write an example; it runs offline, without a key')
     .argument('[dir]', 'where; default: this folder')
     .addOption(
       new Option('--example <name>', 'what to start from').choices(Object.keys(INIT_EXAMPLES)).default('classify'),

@@ -10,7 +10,7 @@ type ReportFormat = 'md' | 'html' | 'json'
 export function addReportCommand(program: Command, launch: Launch): void {
   program
     .command('report')
-    .description('the completion report: verdict, totals, causes, cost')
+    .description('the completion report: verdict, causes, cost')
     .argument('[job]', 'default: the newest')
     .addOption(
       new Option('--format <format>', 'default: md, or json with --json; html is not yet supported').choices([

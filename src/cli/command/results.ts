@@ -20,7 +20,7 @@ interface ResultsFlags {
 export function addResultsCommand(program: Command, launch: Launch): void {
   program
     .command('results')
-    .description('the result table in input order, also while the job runs')
+    .description('the result table, also while the job runs')
     .argument('[job]', 'default: the newest')
     .option('-o, --output <file>', 'write it here; .csv, .jsonl or .parquet')
     .addOption(

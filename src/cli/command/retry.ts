@@ -21,7 +21,7 @@ interface RetryFlags {
 export function addRetryCommand(program: Command, launch: Launch): void {
   program
     .command('retry')
-    .description('run failed rows again, as a new round; earlier attempts stay in the ledger')
+    .description('run failed rows again, as a new round')
     .argument('[job]', 'default: the newest')
     .option('--cause <cause>', 'only rows that failed like this; may be given several times', several(cause))
     .option('--chunk <n>', 'only rows of this chunk; may be given several times', several(wholeNumber))

@@ -16,7 +16,7 @@ interface SimulateFlags extends Readonly<Record<string, string | number | boolea
 export function addSimulateCommand(program: Command, launch: Launch): void {
   const command = program
     .command('simulate')
-    .description('serve a simulated provider (OpenAI, Anthropic and Gemini shapes), to practise on')
+    .description('serve a simulated provider, to practise on')
     .option('--port <port>', 'where to listen; 0 takes any free one', wholeNumber, DEFAULT_SIMULATOR_PORT)
     .option('--host <host>', 'address to listen on', '127.0.0.1')
     .option('--request-log <file>', 'write a line for each request')

@@ -25,7 +25,7 @@ export function addTryCommand(program: Command, launch: Launch): void {
   addSpecFlags(
     program
       .command('try')
-      .description('run a few rows and show what comes of them; the answers are kept and reused')
+      .description('run a few rows; their answers are kept and reused')
       .argument('<spec>', 'spec file (YAML, JSON or TypeScript)'),
   )
     .option('-n, --rows <n>', `how many (default: ${DEFAULT_ROWS})`, positiveInteger)

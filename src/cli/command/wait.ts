@@ -10,7 +10,7 @@ import { namedOrNewest } from '../job-choice.ts'
 export function addWaitCommand(program: Command, launch: Launch): void {
   program
     .command('wait')
-    .description('wait until a job is over or paused; its exit code is passed on')
+    .description('wait until a job is over or paused')
     .argument('[job]', 'default: the newest')
     .option('--timeout <time>', 'give up waiting after this: 90 (seconds), 10m, 2h; exit code 6', durationMs)
     .action((job: string | undefined, flags: { timeout?: number }) =>

@@ -1,0 +1,71 @@
+import { SluiceError } from '../errors.ts'
+import { countParquetRows, readParquet } from '../table/read-table.ts'
+import { hashFiles, identifyFiles } from './file-identity.ts'
+import type { FoundFile } from './find-files.ts'
+import type { Source, SourceBatch } from './source.ts'
+
+/** How many rows of all files were read. */
+interface ParquetPosition {
+  readonly rows: number
+}
+
+/** Parquet files as one table, file by file in their order. All must have the columns of the first, or `input_invalid` names the one that differs. */
+export async function openParquet(files: readonly FoundFile[]): Promise<Source> {
+  const counts: number[] = []
+  let columns: readonly string[] | null = null
+  for (const file of files) {
+    const table = await readParquet(file.path, file.name, 0)
+    table.close()
+    columns ??= table.columns
+    if (JSON.stringify(table.columns) !== JSON.stringify(columns)) throw otherColumns(file, table.columns, columns)
+    counts.push(await countParquetRows(file.path, file.name))
+  }
+  const rowsTotal = sum(counts)
+  const bytesTotal = sum(files.map((file) => file.bytes))
+
+  async function* read(fromPosition: string | null): AsyncGenerator<SourceBatch> {
+    let done = 0
+    let skip = fromPosition === null ? 0 : (JSON.parse(fromPosition) as ParquetPosition).rows
+    for (const [index, file] of files.entries()) {
+      const rows = counts[index] as number
+      const skipped = Math.min(skip, rows)
+      skip -= skipped
+      done += skipped
+      if (skipped === rows) continue
+      const table = await readParquet(file.path, file.name, skipped)
+      for await (const batch of table.rows()) {
+        done += batch.length
+        yield {
+          items: batch.map((values) => ({ kind: 'row' as const, values, line: null, file: index })),
+          columns: table.columns,
+          position: JSON.stringify({ rows: done } satisfies ParquetPosition),
+          bytesRead: Math.floor((bytesTotal * done) / rowsTotal),
+        }
+      }
+    }
+  }
+
+  return Object.freeze({
+    columns: columns ?? [],
+    format: 'parquet',
+    files: files.map((file) => file.name),
+    bytesTotal,
+    rowsTotal,
+    notes: files.length === 1 ? [] : [`${files.length} files`],
+    identify: () => identifyFiles(files),
+    hash: (signal?: AbortSignal) => hashFiles(files, signal),
+    read,
+    notesAt: () => [],
+  })
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0)
+}
+
+function otherColumns(file: FoundFile, columns: readonly string[], expected: readonly string[]): SluiceError {
+  return new SluiceError('input_invalid', `${file.name} has other columns than the first file`, {
+    place: { file: file.name, line: null, column: null },
+    hint: `Expected ${expected.join(', ')}; got ${columns.join(', ')}.`,
+  })
+}

@@ -1,0 +1,102 @@
+import type { DuckDBResult } from '@duckdb/node-api'
+import type { Value } from '../domain/row.ts'
+import { SluiceError } from '../errors.ts'
+import { literal, openDuckDb } from './duckdb.ts'
+
+/** A table that is being read: its rows, in order, in batches of about two thousand. */
+export interface TableReading {
+  readonly columns: readonly string[]
+  /** Ends when all was read; leaving the loop closes the table. */
+  rows(): AsyncGenerator<readonly (readonly Value[])[]>
+  /** For a table whose rows are not read. */
+  close(): void
+}
+
+/** Rows of a Parquet file in their order, from row `fromRow`. `name` is for people. Throws `input_invalid`. */
+export async function readParquet(path: string, name: string, fromRow: number): Promise<TableReading> {
+  return openTable(
+    `SELECT * FROM read_parquet(${literal(path)}, hive_partitioning = false) OFFSET ${fromRow}`,
+    null,
+    name,
+  )
+}
+
+/** How many rows a Parquet file has, by its footer. */
+export async function countParquetRows(path: string, name: string): Promise<number> {
+  const counting = await openTable(`SELECT count(*) FROM read_parquet(${literal(path)})`, null, name)
+  for await (const [row] of counting.rows()) return Number(row?.[0] ?? 0)
+  return 0
+}
+
+/** Rows of one SELECT over files, whose paths are relative to `baseDir`. Throws `input_invalid` with DuckDB's message. */
+export async function readQuery(sql: string, baseDir: string): Promise<TableReading> {
+  return openTable(sql, baseDir, 'input.sql')
+}
+
+async function openTable(sql: string, baseDir: string | null, what: string): Promise<TableReading> {
+  const { StatementType } = await import('@duckdb/node-api')
+  const { holdsBytes, toValue } = await import('./value.ts')
+  const database = await openDuckDb(':memory:', baseDir)
+  try {
+    const statements = await database.connection.extractStatements(sql)
+    if (statements.count !== 1) throw new Error(`it holds ${statements.count} statements, where one SELECT is expected`)
+    const statement = await statements.prepare(0)
+    if (statement.statementType !== StatementType.SELECT) throw new Error('it is no SELECT')
+    const result = await statement.stream()
+    const columns = checkedColumns(result, what, holdsBytes)
+    const types = result.columnTypes()
+
+    async function* rows(): AsyncGenerator<readonly (readonly Value[])[]> {
+      try {
+        for (;;) {
+          const chunk = await result.fetchChunk()
+          if (chunk === null || chunk.rowCount === 0) return
+          const columnValues = types.map((type, at) => chunk.getColumnValues(at).map((value) => toValue(value, type)))
+          yield Array.from({ length: chunk.rowCount }, (_, row) => columnValues.map((values) => values[row] as Value))
+        }
+      } catch (error) {
+        throw asInputError(error, what)
+      } finally {
+        database.close()
+      }
+    }
+    return Object.freeze({ columns, rows, close: () => database.close() })
+  } catch (error) {
+    database.close()
+    throw asInputError(error, what)
+  }
+}
+
+function checkedColumns(
+  result: DuckDBResult,
+  what: string,
+  holdsBytes: (type: ReturnType<DuckDBResult['columnType']>) => boolean,
+): readonly string[] {
+  const names = result.columnNames()
+  const twice = names.filter((name, at) => names.indexOf(name) !== at)
+  if (twice.length > 0) {
+    throw new SluiceError(
+      'input_invalid',
+      `${what} has two columns of one name: ${twice.map((name) => `"${name}"`).join(', ')}`,
+      {
+        hint: 'Name them apart with AS.',
+      },
+    )
+  }
+  const binary = names.filter((_, at) => holdsBytes(result.columnType(at)))
+  if (binary.length > 0) {
+    throw new SluiceError(
+      'input_invalid',
+      `${what} has bytes in ${binary.map((name) => `"${name}"`).join(', ')}, which are no text`,
+      {
+        hint: `Leave them out: input.sql: select * exclude (${binary.join(', ')}) from …, or turn them into text with decode() or base64().`,
+      },
+    )
+  }
+  return Object.freeze(names)
+}
+
+function asInputError(error: unknown, what: string): unknown {
+  if (error instanceof SluiceError || !(error instanceof Error)) return error
+  return new SluiceError('input_invalid', `${what} cannot be read: ${error.message}`, { cause: error })
+}

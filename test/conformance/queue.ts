@@ -1,0 +1,247 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { StoreTx } from '../../src/domain/store-tx.ts'
+import type { Delivery, NewMessage, Queue } from '../../src/queue/queue.ts'
+
+/** A queue under test, empty, and the transactions of the store that it shares a database with. */
+export interface QueueSide {
+  readonly queue: Queue
+  write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
+}
+
+export interface QueueUnderTest extends QueueSide {
+  /** How long a lease lasts. */
+  readonly leaseMs: number
+  /** The same queue as another process has it open. */
+  openAnother(): Promise<QueueSide>
+  /** Lets time pass, as the queue counts it. */
+  pass(ms: number): Promise<void>
+  close(): Promise<void>
+}
+
+/** What every queue must do, whatever delivers. */
+export function queueConformance(name: string, openFresh: () => Promise<QueueUnderTest>): void {
+  describe(`queue: ${name}`, () => {
+    let under: QueueUnderTest
+    let queue: Queue
+    beforeEach(async () => {
+      under = await openFresh()
+      queue = under.queue
+    })
+    afterEach(async () => {
+      await under.close()
+    })
+    const group = { under: () => under, enqueue: (...messages: readonly NewMessage[]) => enqueue(under, messages) }
+    describe('delivery', () => deliveryTests(group))
+    describe('leases', () => leaseTests(group))
+
+    it('counts what waits, is delayed and is leased', async () => {
+      expect(await queue.depth(1)).toStrictEqual({ ready: 0, delayed: 0, leased: 0, nextDueMs: null })
+      await enqueue(under, [chunk(1), chunk(2), chunk(3, { delayMs: 5_000 }), chunk(4, { delayMs: 9_000 })])
+      await enqueue(under, [{ ...chunk(1), task: { kind: 'chunk', jobNo: 2, chunkNo: 1 } }])
+      await queue.fetch('one', 1, { jobNo: 1 })
+      const depth = await queue.depth(1)
+      expect(depth).toMatchObject({ ready: 1, delayed: 2, leased: 1 })
+      await under.pass(5_000)
+      const later = await queue.depth(1)
+      expect(later).toMatchObject({ ready: 2, delayed: 1 })
+      expect(later.nextDueMs! - depth.nextDueMs!).toBe(4_000)
+    })
+
+    it('forgets all of a job, whoever holds it', async () => {
+      await enqueue(under, [chunk(1), chunk(2), { ...chunk(1), task: { kind: 'chunk', jobNo: 2, chunkNo: 1 } }])
+      const [held] = await queue.fetch('one', 1)
+      await under.write((tx) => queue.purge(tx, 1))
+      expect(await queue.depth(1)).toMatchObject({ ready: 0, leased: 0 })
+      expect(await queue.extend([held!])).toStrictEqual([])
+      expect(await under.write((tx) => queue.complete(tx, held!))).toBe(false)
+      expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 2/1'])
+    })
+  })
+}
+
+interface Group {
+  readonly under: () => QueueUnderTest
+  enqueue(...messages: readonly NewMessage[]): Promise<void>
+}
+
+function deliveryTests({ under, enqueue }: Group): void {
+  let queue: Queue
+  beforeEach(() => {
+    queue = under().queue
+  })
+
+  it('delivers what was enqueued, once', async () => {
+    const finalize = { task: { kind: 'finalize', jobNo: 1, round: 2 }, tenantNo: 7, priority: 'normal' } as const
+    await enqueue(chunk(4, { tenantNo: 7 }), finalize)
+    const deliveries = await queue.fetch('one', 9)
+    expect(deliveries).toMatchObject([
+      { task: { kind: 'chunk', jobNo: 1, chunkNo: 4 }, tenantNo: 7, deliveries: 1 },
+      { task: { kind: 'finalize', jobNo: 1, round: 2 }, tenantNo: 7, deliveries: 1 },
+    ])
+    expect(await queue.fetch('two', 9)).toStrictEqual([])
+  })
+
+  it('delivers nothing of a transaction that was rolled back', async () => {
+    const failing = under().write(async (tx) => {
+      await queue.enqueue(tx, [chunk(1)])
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect(await queue.fetch('one', 9)).toStrictEqual([])
+  })
+
+  it('takes the highest priority first, then the oldest, and as many as are asked for', async () => {
+    await enqueue(chunk(1, { priority: 'low' }), chunk(2), chunk(3, { priority: 'high' }), chunk(4), chunk(5))
+    expect(names(await queue.fetch('one', 0))).toStrictEqual([])
+    expect(names(await queue.fetch('one', 3))).toStrictEqual(['chunk 1/3', 'chunk 1/2', 'chunk 1/4'])
+    expect(names(await queue.fetch('two', 9))).toStrictEqual(['chunk 1/5', 'chunk 1/1'])
+  })
+
+  it('takes only what is of one job, where that is asked', async () => {
+    const ofJob = (jobNo: number) => ({ ...chunk(1), task: { kind: 'chunk', jobNo, chunkNo: 1 } as const })
+    await enqueue(ofJob(1), ofJob(2), ofJob(3))
+    expect(names(await queue.fetch('one', 9, { jobNo: 2 }))).toStrictEqual(['chunk 2/1'])
+    expect(names(await queue.fetch('one', 9, { jobNo: 2 }))).toStrictEqual([])
+    expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 1/1', 'chunk 3/1'])
+  })
+
+  it('keeps one message for a task, as it was first', async () => {
+    await enqueue(chunk(1, { priority: 'low' }), chunk(2))
+    await enqueue(chunk(1, { priority: 'high', delayMs: 60_000 }), chunk(2))
+    expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 1/2', 'chunk 1/1'])
+    await enqueue(chunk(1))
+    expect(await queue.fetch('one', 9)).toStrictEqual([])
+    expect((await queue.depth(1)).leased).toBe(2)
+  })
+
+  it('delivers a delayed message when its time has come', async () => {
+    await enqueue(chunk(1, { delayMs: 3_000 }))
+    await under().pass(2_000)
+    expect(await queue.fetch('one', 9)).toStrictEqual([])
+    await under().pass(1_000)
+    expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 1/1'])
+  })
+
+  it('gives each message to one of many that ask at once', async () => {
+    await enqueue(...Array.from({ length: 60 }, (_, n) => chunk(n)))
+    const another = await under().openAnother()
+    const asked = Array.from({ length: 12 }, (_, n) => (n % 2 === 0 ? queue : another.queue).fetch(`worker ${n}`, 5))
+    const fetched = (await Promise.all(asked)).flatMap(names)
+    expect(fetched).toHaveLength(60)
+    expect(new Set(fetched).size).toBe(60)
+  })
+
+  it('carries thousands of messages of one job', async () => {
+    await enqueue(...Array.from({ length: 5_000 }, (_, n) => chunk(n)))
+    expect((await queue.depth(1)).ready).toBe(5_000)
+    expect(names(await queue.fetch('one', 2))).toStrictEqual(['chunk 1/0', 'chunk 1/1'])
+  })
+}
+
+function leaseTests({ under, enqueue }: Group): void {
+  let queue: Queue
+  beforeEach(() => {
+    queue = under().queue
+  })
+  const complete = (held: Delivery) => under().write((tx) => queue.complete(tx, held))
+  const release = (held: Delivery, delayMs = 0) => under().write((tx) => queue.release(tx, held, delayMs))
+  const nobody = async () => false
+
+  it('removes a completed message, for its holder only', async () => {
+    await enqueue(chunk(1))
+    const [held] = await queue.fetch('one', 1)
+    expect(await complete({ ...held!, receipt: '0' })).toBe(false)
+    expect(await complete(held!)).toBe(true)
+    expect(await complete(held!)).toBe(false)
+    await enqueue(chunk(1))
+    expect(await queue.fetch('one', 1)).toHaveLength(1)
+  })
+
+  it('completes only with its transaction', async () => {
+    await enqueue(chunk(1))
+    const [held] = await queue.fetch('one', 1)
+    const failing = under().write(async (tx) => {
+      expect(await queue.complete(tx, held!)).toBe(true)
+      throw new Error('no')
+    })
+    await expect(failing).rejects.toThrow('no')
+    expect(await queue.extend([held!])).toStrictEqual([held])
+  })
+
+  it('gives a released message to the next, after its delay, as if delivered for the first time', async () => {
+    await enqueue(chunk(1))
+    const [held] = await queue.fetch('one', 1)
+    expect(await release(held!, 2_000)).toBe(true)
+    expect(await release(held!)).toBe(false)
+    expect(await queue.fetch('two', 1)).toStrictEqual([])
+    await under().pass(2_000)
+    const [again] = await queue.fetch('two', 1)
+    expect(again).toMatchObject({ messageId: held!.messageId, deliveries: 1 })
+    expect(again!.receipt).not.toBe(held!.receipt)
+  })
+
+  it('keeps a lease that is renewed, and lets go of one that is not', async () => {
+    await enqueue(chunk(1), chunk(2))
+    const [kept, left] = await queue.fetch('one', 2)
+    await under().pass(under().leaseMs * 0.75)
+    expect(await queue.extend([kept!])).toStrictEqual([kept])
+    await under().pass(under().leaseMs * 0.5)
+    const [taken] = await queue.fetch('two', 9)
+    expect(taken).toMatchObject({ messageId: left!.messageId, deliveries: 2 })
+    expect(await queue.extend([kept!, left!, taken!])).toStrictEqual([kept, taken])
+    expect(await queue.extend([])).toStrictEqual([])
+  })
+
+  it('lets the holder of a lease that ran out renew it, if it comes before anybody else', async () => {
+    await enqueue(chunk(1))
+    const [held] = await queue.fetch('one', 1)
+    await under().pass(under().leaseMs * 2)
+    expect(await queue.extend([held!])).toStrictEqual([held])
+    expect(await queue.fetch('two', 1)).toStrictEqual([])
+  })
+
+  it('gives an earlier delivery of a message no power at all', async () => {
+    await enqueue(chunk(1))
+    const [old] = await queue.fetch('one', 1)
+    await under().pass(under().leaseMs)
+    expect(await queue.reclaim(nobody)).toBe(1)
+    expect(await queue.extend([old!])).toStrictEqual([])
+    const [current] = await queue.fetch('two', 1)
+    expect(await queue.extend([old!])).toStrictEqual([])
+    expect(await complete(old!)).toBe(false)
+    expect(await release(old!)).toBe(false)
+    expect(await queue.extend([current!])).toStrictEqual([current])
+    expect(await complete(current!)).toBe(true)
+  })
+
+  it('frees the leases of the dead at once, and of nobody else', async () => {
+    await enqueue(chunk(1), chunk(2), chunk(3))
+    const [dead] = await queue.fetch('dead', 1)
+    await queue.fetch('alive', 1)
+    const asked: string[] = []
+    const isGone = async (worker: string) => {
+      asked.push(worker)
+      return worker === 'dead'
+    }
+    expect(await queue.reclaim(isGone)).toBe(1)
+    expect(asked.sort()).toStrictEqual(['alive', 'dead'])
+    expect(await queue.depth(1)).toMatchObject({ ready: 2, leased: 1 })
+    const [again] = await queue.fetch('next', 1)
+    expect(again).toMatchObject({ messageId: dead!.messageId, deliveries: 2 })
+    expect(await queue.reclaim(nobody)).toBe(0)
+  })
+}
+
+function chunk(chunkNo: number, more: Partial<NewMessage> = {}): NewMessage {
+  return { task: { kind: 'chunk', jobNo: 1, chunkNo }, tenantNo: 1, priority: 'normal', ...more }
+}
+
+async function enqueue(side: QueueSide, messages: readonly NewMessage[]): Promise<void> {
+  await side.write((tx) => side.queue.enqueue(tx, messages))
+}
+
+function names(deliveries: readonly Delivery[]): string[] {
+  return deliveries.map(({ task }) =>
+    task.kind === 'chunk' ? `chunk ${task.jobNo}/${task.chunkNo}` : `finalize ${task.jobNo}/${task.round}`,
+  )
+}

@@ -1,0 +1,25 @@
+import { afterEach, beforeEach, describe } from 'vitest'
+import { chunksConformance } from './store-chunks.ts'
+import type { StoreUnderTest } from './store-fixture.ts'
+import { jobsConformance } from './store-jobs.ts'
+import { ledgerConformance } from './store-ledger.ts'
+import { rowsConformance } from './store-rows.ts'
+import { transactionsConformance } from './store-transactions.ts'
+
+/** What every store must do, whatever database it is made of. */
+export function storeConformance(name: string, openFresh: () => Promise<StoreUnderTest>): void {
+  describe(`store: ${name}`, () => {
+    let under: StoreUnderTest
+    beforeEach(async () => {
+      under = await openFresh()
+    })
+    afterEach(async () => {
+      await under.close()
+    })
+    describe('transactions', () => transactionsConformance(() => under))
+    describe('jobs', () => jobsConformance(() => under))
+    describe('chunks', () => chunksConformance(() => under))
+    describe('rows', () => rowsConformance(() => under))
+    describe('ledger', () => ledgerConformance(() => under))
+  })
+}

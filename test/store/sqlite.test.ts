@@ -1,0 +1,34 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { systemRuntime } from '../../src/runtime.ts'
+import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
+import { storeConformance } from '../conformance/store.ts'
+
+storeConformance('sqlite', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-store-'))
+  const opened: SqliteStore[] = []
+  const open = async () => {
+    const store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime: systemRuntime(), ballastBytes: 4_096 })
+    opened.push(store)
+    return store
+  }
+  const store = await open()
+  return {
+    store,
+    openAnother: open,
+    async addTenant(tenantNo) {
+      await store.write(async (tx) => {
+        await store
+          .handle(tx)
+          .insertInto('tenants')
+          .values({ tenant_no: tenantNo, name: `tenant ${tenantNo}` })
+          .execute()
+      })
+    },
+    async close() {
+      for (const one of opened) await one.close()
+      await rm(dir, { recursive: true })
+    },
+  }
+})
