@@ -62,7 +62,6 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     tenantNo: DEFAULT_TENANT,
     env: config.env,
     cwd: config.cwd,
-    workDir: join(dataDir, 'work'),
     register: (workerId) => presence.register(workerId),
     isGone: (workerId) => presence.isGone(workerId),
     writeParquet,

@@ -9,10 +9,7 @@ export function errorText(
   debug: boolean,
 ): { readonly text: string; readonly exitCode: ExitCode } {
   if (error instanceof SluiceError) {
-    const lines = [`${style.red('error:')} ${safe(error.message)}`]
-    if (error.place !== null) lines.push(`  at ${formatPlace(error.place)}`)
-    for (const finding of error.findings) lines.push(...findingLines(finding, style))
-    lines.push(`  ${style.dim(safe(error.hint))}`)
+    const lines = knownErrorLines(error, style)
     if (debug) lines.push(stackOf(error))
     return { text: lines.join('\n'), exitCode: error.exitCode }
   }
@@ -21,6 +18,16 @@ export function errorText(
   if (debug && error instanceof Error) lines.push(stackOf(error))
   if (!debug) lines.push(`  ${style.dim('SLUICE_LOG_LEVEL=debug shows where it came from.')}`)
   return { text: lines.join('\n'), exitCode: 1 }
+}
+
+/** Message, place and hint; or message, findings and hint. Nothing is said twice. */
+function knownErrorLines(error: SluiceError, style: Style): string[] {
+  const findings = error.findings.filter((finding) => finding.message !== error.message)
+  const lines = [`${style.red('error:')} ${safe(error.message)}`]
+  if (findings.length === 0 && error.place !== null) lines.push(`  at ${formatPlace(error.place)}`)
+  for (const finding of findings) lines.push(...findingLines(finding, style))
+  if (!findings.some((finding) => finding.hint === error.hint)) lines.push(`  ${style.dim(safe(error.hint))}`)
+  return lines
 }
 
 /** `error tickets.yaml:17:9  message`, and the hint below it. */

@@ -1,5 +1,5 @@
 import type { CheckReport, SpecOverrides } from '../engine.ts'
-import { describeInput } from '../intake-thin/thin.ts'
+import { describeInput } from '../intake/describe-input.ts'
 import { checkSpec } from '../plan/check.ts'
 import type { CheckTools } from '../plan/check-tools.ts'
 import { readSpec } from '../spec/load.ts'

@@ -23,8 +23,6 @@ export interface EngineDeps {
   readonly env: (name: string) => string | undefined
   /** What paths on the command line are relative to; absolute. */
   readonly cwd: string
-  /** For files that an intake needs while it runs. */
-  readonly workDir: string
   /** Says that this process works under a worker id, until released. */
   readonly register: (workerId: string) => Promise<{ release(): Promise<void> }>
   readonly isGone: (workerId: string) => Promise<boolean>

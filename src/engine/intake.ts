@@ -1,7 +1,8 @@
 import type { Job } from '../domain/job.ts'
 import type { SubmitRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
-import { runIntake } from '../intake-thin/thin.ts'
+import { removeIntakeFiles } from '../intake/intake-files.ts'
+import { runIntake } from '../intake/run-intake.ts'
 import { enqueueFinalizer, enqueueOpenChunks } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
@@ -30,7 +31,6 @@ export async function bringIn(
       blob: deps.blob,
       chunks: store.chunks,
       runtime,
-      workDir: deps.workDir,
       signal: options.signal,
       ...(options.onIntake && { onProgress: options.onIntake }),
     })
@@ -44,6 +44,7 @@ export async function bringIn(
       await store.jobs.change(tx, job.jobNo, ['queued'], { to: 'finalizing', atMs: runtime.now() })
       await enqueueFinalizer(jobDeps, tx, job)
     })
+    await removeIntakeFiles(deps.blob, job.id)
   } catch (error) {
     if (error instanceof SluiceError && !options.signal.aborted) await endForInput(deps, job, error)
     throw error

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { sha256 } from '../runtime.ts'
 import type { FoundFile } from './find-files.ts'
 
 /** Bytes at the start of a file that tell, with size and time, whether it is still the same. */
 const IDENTITY_BYTES = 64 * 1024
+
+/** Bytes read at a time. */
+const READ_BYTES = 256 * 1024
 
 /** Another text when a file changed in size, time or beginning, or is gone. */
 export async function identifyFiles(files: readonly FoundFile[]): Promise<string> {
@@ -31,8 +33,18 @@ export async function hashFiles(files: readonly FoundFile[], signal?: AbortSigna
 
 async function hashOf(path: string, bytes: number, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256')
-  const end = Number.isFinite(bytes) ? { end: bytes - 1 } : {}
-  for await (const chunk of createReadStream(path, { highWaterMark: 256 * 1024, ...end, ...(signal && { signal }) }))
-    hash.update(chunk)
+  const memory = Buffer.allocUnsafeSlow(READ_BYTES)
+  const file = await open(path, 'r')
+  try {
+    for (let left = bytes; left > 0; ) {
+      signal?.throwIfAborted()
+      const { bytesRead } = await file.read(memory, 0, Math.min(left, memory.length))
+      if (bytesRead === 0) break
+      hash.update(memory.subarray(0, bytesRead))
+      left -= bytesRead
+    }
+  } finally {
+    await file.close()
+  }
   return hash.digest('hex')
 }

@@ -13,6 +13,7 @@ import { openSource } from './open-source.ts'
 import { keyColumnOf } from './row-key.ts'
 import { EMPTY_MANIFEST, type FinishedSegment, type ManifestState } from './segment-draft.ts'
 import { createPicker, type Picker, type Selection } from './selection.ts'
+import { createPiecePool } from './snapshot.ts'
 import type { Source, SourceItem } from './source.ts'
 
 export interface IntakeOptions {
@@ -134,6 +135,7 @@ async function readInput(
     blob,
     job: job.id,
     keyLog: keyColumn === null ? null : createKeyLog(blob, job.id),
+    pieces: createPiecePool(),
     from: from.manifest,
     estimateRows: () => (source.bytesTotal === null || bytesRead === 0 ? null : (rows * source.bytesTotal) / bytesRead),
     commit: (segment) => chunks.appendSegment(toNewSegment(job.jobNo, segment, from.identity, picker)),

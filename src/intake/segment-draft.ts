@@ -4,13 +4,10 @@ import type { JobId } from '../domain/job.ts'
 import type { UnreadableLine } from '../domain/row.ts'
 import { sha256 } from '../runtime.ts'
 import type { KeyLog } from './key-log.ts'
-import { openSegment, segmentKey } from './snapshot.ts'
+import { openSegment, type PiecePool, type SnapshotLine, segmentKey } from './snapshot.ts'
 
 /** A row, or the place of an unreadable line, on its way into the snapshot. */
-export interface ManifestRow {
-  /** Its line in the segment, without line end, and the bytes that it takes up. */
-  readonly text: string
-  readonly bytes: number
+export interface ManifestRow extends SnapshotLine {
   readonly unreadable: Omit<UnreadableLine, 'index'> | null
   readonly key: string | null
   readonly line: number | null
@@ -66,6 +63,7 @@ export interface DraftOptions {
   readonly job: JobId
   /** `null`: the rows have no keys. */
   readonly keyLog: KeyLog | null
+  readonly pieces: PiecePool
 }
 
 /** A segment that is being filled, with what will be committed with it. */
@@ -79,9 +77,12 @@ export interface SegmentDraft {
 }
 
 /** Opens the segment that follows `state`. */
-export async function openDraft({ blob, job, keyLog }: DraftOptions, from: ManifestState): Promise<SegmentDraft> {
+export async function openDraft(
+  { blob, job, keyLog, pieces }: DraftOptions,
+  from: ManifestState,
+): Promise<SegmentDraft> {
   const segmentNo = from.segments
-  const writer = await openSegment(blob, segmentKey(job, segmentNo))
+  const writer = await openSegment(blob, segmentKey(job, segmentNo), pieces)
   const chunks: (ChunkExtent & { chunkNo: number })[] = []
   const unreadable: (UnreadableLine & { chunkNo: number })[] = []
   let weight = 0
@@ -99,7 +100,7 @@ export async function openDraft({ blob, job, keyLog }: DraftOptions, from: Manif
       const chunkNo = state.chunks
       for (const [at, row] of rows.entries()) note(row, state.rows + at, chunkNo)
       weight += added
-      const extent = await writer.append(`${rows.map(({ text }) => text).join('\n')}\n`)
+      const extent = await writer.append(rows)
       chunks.push({ segmentKey: writer.key, ...extent, firstRow: state.rows, rows: rows.length, chunkNo })
       return { ...state, chunks: chunkNo + 1, rows: state.rows + rows.length }
     },

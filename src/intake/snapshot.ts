@@ -12,9 +12,17 @@ export const SEGMENT_BYTES = 16 * 1024 * 1024
 /** Bytes that are gathered before they are written. */
 const PIECE_BYTES = 1024 * 1024
 
+const LF = 0x0a
+
 /** The blob key of a job's segment: NDJSON, a line a row, each an array of values in column order; `null` for a line that could not be read. */
 export function segmentKey(job: JobId, segmentNo: number): string {
   return `jobs/${job}/snapshot/${String(segmentNo).padStart(6, '0')}.ndjson`
+}
+
+/** A line of a segment, without its end, and the bytes that it takes up as UTF-8. */
+export interface SnapshotLine {
+  readonly text: string
+  readonly bytes: number
 }
 
 /** Where whole lines lie in their segment. */
@@ -24,58 +32,104 @@ export interface Extent {
   readonly sha256: string
 }
 
-/** One segment while it is written. Nothing of it can be seen before `finish`. */
+/** One segment while it is written. Nothing of it can be seen before it is durable. */
 export interface SegmentWriter {
   readonly key: string
   bytes(): number
   /** Adds the lines of one chunk. */
-  append(lines: string): Promise<Extent>
+  append(lines: readonly SnapshotLine[]): Promise<Extent>
   /** Ends the segment: its hash is known at once, `durable` resolves when it is there for good. */
   finish(): { readonly sha256: string; readonly durable: Promise<void> }
   abort(): Promise<void>
 }
 
-/** Opens a segment for writing. Memory: two pieces, or the longest chunk. */
-export async function openSegment(blob: Blob, key: string): Promise<SegmentWriter> {
-  const writer = await blob.writer(key)
-  const pieces = createPieces(writer)
+/** Opens a segment for writing, with memory from `pieces`. */
+export async function openSegment(blob: Blob, key: string, pieces: PiecePool): Promise<SegmentWriter> {
+  const out = createPieceWriter(await blob.writer(key), pieces)
   const hash = createHash('sha256')
   let written = 0
   return Object.freeze({
     key,
     bytes: () => written,
-    async append(lines: string): Promise<Extent> {
-      const bytes = Buffer.from(lines)
-      const extent = { byteOffset: written, byteLength: bytes.length, sha256: sha256(bytes) }
+    async append(lines: readonly SnapshotLine[]): Promise<Extent> {
+      const length = lines.reduce((sum, line) => sum + line.bytes + 1, 0)
+      const bytes = await out.room(length)
+      writeLines(lines, bytes)
+      await out.filled(bytes)
       hash.update(bytes)
-      written += bytes.length
-      await pieces.add(bytes)
+      const extent = { byteOffset: written, byteLength: length, sha256: sha256(bytes) }
+      written += length
       return extent
     },
-    finish() {
-      return { sha256: hash.digest('hex'), durable: pieces.flush().then(() => writer.close()) }
-    },
-    abort: () => writer.abort(),
+    finish: () => ({ sha256: hash.digest('hex'), durable: out.close() }),
+    abort: out.abort,
   })
 }
 
-/** Gathers small writes into large ones: five thousand small ones a second would each wait for a thread of the pool. */
-function createPieces(writer: BlobWriter) {
-  let parts: Buffer[] = []
-  let length = 0
+function writeLines(lines: readonly SnapshotLine[], into: Buffer): void {
+  let at = 0
+  for (const { text, bytes } of lines) {
+    // Text of ASCII alone, which most is, needs no encoding.
+    at += into.write(text, at, bytes === text.length ? 'latin1' : 'utf8')
+    into[at++] = LF
+  }
+}
+
+/** Memory for pieces that is used again and again: what is allocated anew for each would only burden the garbage collector. */
+export interface PiecePool {
+  take(): Buffer
+  give(piece: Buffer): void
+}
+
+/** An empty pool; it grows to as many pieces as are ever in use at once: three. */
+export function createPiecePool(): PiecePool {
+  const free: Buffer[] = []
+  return Object.freeze({
+    take: () => free.pop() ?? Buffer.allocUnsafeSlow(PIECE_BYTES),
+    give: (piece: Buffer) => void free.push(piece),
+  })
+}
+
+/** Gathers what is put into its rooms into large writes; one of them is under way while the next piece is filled. */
+function createPieceWriter(writer: BlobWriter, pool: PiecePool) {
+  let piece = pool.take()
+  let used = 0
+  let writing: Promise<void> = Promise.resolve()
+
+  async function write(bytes: Buffer, after: () => void): Promise<void> {
+    await writing
+    writing = writer.write(bytes).then(after)
+    // A failure is thrown where it is waited for; until then it is nobody's.
+    writing.catch(() => undefined)
+  }
   async function flush(): Promise<void> {
-    if (length === 0) return
-    const piece = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
-    parts = []
-    length = 0
-    await writer.write(piece)
+    if (used === 0) return
+    const full = piece
+    const bytes = full.subarray(0, used)
+    piece = pool.take()
+    used = 0
+    await write(bytes, () => pool.give(full))
   }
   return {
-    flush,
-    async add(bytes: Buffer): Promise<void> {
-      parts.push(bytes)
-      length += bytes.length
-      if (length >= PIECE_BYTES) await flush()
+    /** Memory to be filled, and then given to `filled`: a part of the piece, or its own where it is longer than one. */
+    async room(length: number): Promise<Buffer> {
+      if (used + length > PIECE_BYTES) await flush()
+      if (length > PIECE_BYTES) return Buffer.allocUnsafeSlow(length)
+      used += length
+      return piece.subarray(used - length, used)
+    },
+    async filled(bytes: Buffer): Promise<void> {
+      if (bytes.length > PIECE_BYTES) await write(bytes, () => undefined)
+    },
+    async close(): Promise<void> {
+      await flush()
+      await writing
+      pool.give(piece)
+      await writer.close()
+    },
+    async abort(): Promise<void> {
+      await writing.catch(() => undefined)
+      await writer.abort()
     },
   }
 }

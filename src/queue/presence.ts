@@ -21,6 +21,9 @@ export interface Presence {
 
 const SUFFIX = '.lock'
 
+/** Takes the lock and keeps it; nothing is ever written, and no journal is laid beside the file. */
+const LOCK = 'pragma journal_mode = memory; begin exclusive'
+
 /** How long a registration waits for somebody who looks at its lock just then. */
 const LOOK_MS = 1_000
 
@@ -53,7 +56,7 @@ export async function openPresence({ dir }: { readonly dir: string }): Promise<P
 function takeLock(path: string): DatabaseSync {
   for (;;) {
     const lock = new DatabaseSync(path, { timeout: LOOK_MS })
-    lock.exec('begin exclusive')
+    lock.exec(LOCK)
     if (existsSync(path)) return lock
     lock.close()
   }
@@ -69,7 +72,7 @@ function isHeld(path: string): boolean {
 function removeDead(path: string): boolean {
   return (
     withLockFile(path, { readOnly: false }, (lock) => {
-      lock.exec('begin exclusive')
+      lock.exec(LOCK)
       rmSync(path, { force: true })
     }) === 'done'
   )

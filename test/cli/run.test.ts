@@ -331,6 +331,16 @@ describe('errors', () => {
     expect(calls.at(-1)).toBe('close')
   })
 
+  it('says nothing twice', async () => {
+    const place = { file: 'tickets.yaml', line: 2, column: 1 }
+    const hint = 'did you mean "name"?'
+    const findings = [{ severity: 'error', place, message: 'unknown key "nmae"', hint }] as const
+    const error = new SluiceError('spec_invalid', 'unknown key "nmae"', { place, hint, findings })
+    const { run, err } = cli(happy({ submit: () => Promise.reject(error) }))
+    await run('run', 'tickets.yaml')
+    expect(err()).toBe('error: unknown key "nmae"\n  at tickets.yaml:2:1\n  did you mean "name"?\n')
+  })
+
   it('with a place of its own', async () => {
     const error = new SluiceError('input_missing', 'No file x.csv', {
       place: { file: 'tickets.yaml', line: 3, column: null },

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore, type SqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite.ts'
@@ -35,11 +36,10 @@ describe('opening', () => {
 
   it('makes every commit durable, in WAL mode', async () => {
     const store = await open()
-    const pragma = async (name: string) =>
+    const pragma = (name: string) =>
       store.write(async (tx) => {
-        const query = store.handle(tx).selectFrom('tenants').select('tenant_no')
-        const { sql } = await import('kysely')
-        return Object.values((await sql<object>`pragma ${sql.raw(name)}`.execute(store.handle(tx))).rows[0] ?? query)[0]
+        const { rows } = await sql<Record<string, unknown>>`pragma ${sql.raw(name)}`.execute(store.handle(tx))
+        return Object.values(rows[0] ?? {})[0]
       })
     expect(await pragma('journal_mode')).toBe('wal')
     expect(await pragma('synchronous')).toBe(2)

@@ -43,7 +43,11 @@ async function trial(context: CommandContext, specPath: string, flags: TryFlags)
   const status = isTerminal(job.state) ? await engine.status(job.id) : await continueJob(context, engine, job.id)
   const signal = context.interruption.received()
   if (flags.showPrompt) await showPrompts(context, engine, status.job)
-  await showRows(context, await triedRows(engine, status.job))
+  const rows = await triedRows(engine, status.job)
+  await showRows(
+    context,
+    rows.filter((row) => row.status !== 'pending'),
+  )
   const { output } = context
   if (!isTerminal(status.job.state)) output.say(standingLines(context, status, signal !== null).join('\n'))
   else output.say(outcomeLine(status))
