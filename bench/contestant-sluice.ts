@@ -1,10 +1,9 @@
-import { openEngine } from '../src/compose.ts'
-import { readConfig } from '../src/config.ts'
-import { systemRuntime } from '../src/runtime.ts'
+import { built } from './built.ts'
 
 /** sluice, whole: intake, rendering, requests, validation, durable outcomes. argv: data directory, spec. */
 const [dataDir, spec] = process.argv.slice(2) as [string, string]
 const never = new AbortController().signal
+const { openEngine, readConfig, systemRuntime } = await built()
 const engine = await openEngine(readConfig({ dataDir }), systemRuntime(), 'bench')
 const began = performance.now()
 const { job } = await engine.submit({ specPath: spec })

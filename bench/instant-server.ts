@@ -20,10 +20,10 @@ const reply = Buffer.from(
 let requests = 0
 
 const server = createServer((socket) => {
-  let buffered = Buffer.alloc(0)
+  let buffered: Buffer = Buffer.alloc(0)
   socket.setNoDelay(true)
   socket.on('error', () => socket.destroy())
-  socket.on('data', (data) => {
+  socket.on('data', (data: Buffer) => {
     buffered = buffered.length === 0 ? data : Buffer.concat([buffered, data])
     while (true) {
       const end = buffered.indexOf('\r\n\r\n')

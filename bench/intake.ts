@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { openFileBlob } from '../src/blob/file.ts'
 import type { Spec } from '../src/domain/spec.ts'
 import { runIntake } from '../src/intake/run-intake.ts'
-import { systemRuntime } from '../src/runtime.ts'
+import { sha256, systemRuntime } from '../src/runtime.ts'
 import { openSqliteStore } from '../src/store/sqlite.ts'
 import { DEFAULT_TENANT } from '../src/store/store.ts'
 
@@ -38,7 +38,7 @@ async function measure(file: string, work: string, key: string | null): Promise<
     id: `job_${runtime.uuid()}`,
     tenantNo: DEFAULT_TENANT,
     specName: 'bench',
-    specHash: 'bench',
+    specHash: sha256('bench'),
     trigger: 'cli',
     triggerRef: null,
     jobKey: null,

@@ -1,9 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
-import { openEngine } from '../src/compose.ts'
-import { readConfig } from '../src/config.ts'
-import { systemRuntime } from '../src/runtime.ts'
 import { writeBenchSpec, writeTickets } from './bench-input.ts'
+import { built } from './built.ts'
 import { inTempDir, message, startInstantServer } from './contest.ts'
 
 /**
@@ -17,6 +15,7 @@ await inTempDir(async (dir) => {
   const dataDir = join(dir, 'data')
   const first = await startInstantServer()
   const spec = await writeBenchSpec(dir, first.port, 64)
+  const { openEngine, readConfig, systemRuntime } = await built()
   const engine = await openEngine(readConfig({ dataDir }), systemRuntime(), 'bench')
   const { job } = await engine.submit({ specPath: spec })
   const stop = new AbortController()

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import module from 'node:module'
 
 /** The oldest Node with a stable `node:sqlite` and type stripping: `engines` in package.json says the same. */
 const oldest = [24, 15]
@@ -17,6 +17,6 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
   process.exitCode = 1
 } else {
   // Half of a short command's time is parsing: it is done once per machine.
-  enableCompileCache()
+  module.enableCompileCache()
   await import(isClone ? source.href : new URL('../dist/cli/main.js', import.meta.url).href)
 }

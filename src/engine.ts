@@ -52,6 +52,8 @@ export interface Engine {
   follow(id: JobId, request: FollowRequest): AsyncIterable<FollowedRows>
   /** Dead letters by cause, with an example each; with `cause`, only that one. */
   failed(id: JobId, cause?: Cause): Promise<readonly FailedGroup[]>
+  /** Every dead letter in input order with its full context (input, cause, last reply, attempts and their times), each a line of NDJSON. */
+  deadLetters(id: JobId, cause?: Cause): AsyncIterable<string>
   /** The completion report of the job as it stands. */
   report(id: JobId, format: 'md' | 'json'): Promise<string>
   /** One row: its input, outcome and attempts. `row` is its key or index. */

@@ -27,7 +27,7 @@ export async function newest(engine: Engine): Promise<Job> {
 }
 
 /**
- * The job that was named, else the only one that is not over. Throws `usage` when there are several: what stops a job is never guessed.
+ * The job that was named, else the only one that is not over, trials aside. Throws `usage` when there are several: what stops a job is never guessed.
  * `null`: there is none.
  */
 export async function namedOrOnlyUnfinished(
@@ -36,7 +36,7 @@ export async function namedOrOnlyUnfinished(
   named: string | undefined,
 ): Promise<JobId | null> {
   if (named !== undefined) return named
-  const unfinished = await engine.jobs({ limit: 2, states: UNFINISHED, includeTries: true })
+  const unfinished = await engine.jobs({ limit: 50, states: UNFINISHED })
   const [only, other] = unfinished
   if (only === undefined) return null
   if (other !== undefined)

@@ -18,6 +18,8 @@ export interface EventLines {
   status(status: JobStatus): void
   /** Any other line; `type` says which. */
   line(event: { readonly type: string } & Readonly<Record<string, unknown>>): void
+  /** A line that is JSON text already; resolves when the reader has taken it, so that a long list never waits in memory. */
+  text(line: string): Promise<void>
   summary(status: JobStatus): void
   error(error: unknown): void
   /** Resolves when everything was taken by the reader; rejects when stdout failed other than by being closed. */
@@ -31,11 +33,12 @@ export function createEventLines(output: Output, runtime: Runtime): EventLines {
   let opened = false
   let standing = ''
   let lastIntakeMs = Number.NEGATIVE_INFINITY
-  const write = (event: object) => {
+  const write = (event: object) => writeText(`${JSON.stringify(event)}\n`)
+  const writeText = (line: string) => {
     if (output.mode === 'human') return
     const version = opened ? '' : `${JSON.stringify({ type: 'version', schema: EVENT_SCHEMA })}\n`
     opened = true
-    const text = `${version}${JSON.stringify(event)}\n`
+    const text = `${version}${line}`
     written = written.then(() => output.data(text))
     // Seen here so that it is no unhandled rejection; `flush` reports it.
     written.catch(() => undefined)
@@ -55,6 +58,10 @@ export function createEventLines(output: Output, runtime: Runtime): EventLines {
     },
     status,
     line: write,
+    async text(line: string) {
+      writeText(line.endsWith('\n') ? line : `${line}\n`)
+      await written
+    },
     summary: (now: JobStatus) => write(summaryOf(now)),
     error: (error: unknown) => write(errorEvent(error)),
     flush: () =>

@@ -2,6 +2,7 @@ import type { JobId } from '../domain/job.ts'
 import type { Engine, JobStatus } from '../engine.ts'
 import type { CommandContext } from './context.ts'
 import { createDisplay } from './display.ts'
+import { isInterruption } from './interruption.ts'
 
 /**
  * Works on a job in this process, with its progress shown, until it stands still or a signal stops it: the first lets rows in flight finish,
@@ -15,13 +16,18 @@ export async function workOnJob(context: CommandContext, engine: Engine, id: Job
   interruption.stop.addEventListener('abort', onStop)
   interruption.abandon.addEventListener('abort', onAbandon)
   try {
-    const status = await engine.work(id, {
+    const working = engine.work(id, {
       signal: interruption.stop,
       abandon: interruption.abandon,
       onStatus: (now) => {
         display.status(now)
         events.status(now)
       },
+    })
+    const status = await working.catch((error: unknown) => {
+      // Stopped before the work proper, while the rest of the input was read: all that was read is kept.
+      if (isInterruption(error, interruption)) return engine.status(id)
+      throw error
     })
     events.status(status)
     return status

@@ -1,6 +1,6 @@
 import { CAUSE_RULES } from '../domain/failure.ts'
 import { measureGates } from '../domain/gates.ts'
-import type { Job } from '../domain/job.ts'
+import { isTrial, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { Ledger, StoredOutcome } from '../domain/stored.ts'
 import type { Store } from '../store/store.ts'
@@ -47,7 +47,7 @@ export async function gatherReport(source: ReportSource): Promise<ReportData> {
       lane: spec.execution.lane,
     },
     rows,
-    gates: measureGates(spec.gates, counters),
+    gates: isTrial(job) ? [] : measureGates(spec.gates, counters),
     wallMs: Math.max(0, (job.endedAtMs ?? nowMs) - job.createdAtMs),
     activeMs: job.activeMs + (job.activeSinceMs === null ? 0 : Math.max(0, nowMs - job.activeSinceMs)),
     ledger,

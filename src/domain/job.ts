@@ -59,6 +59,14 @@ export type Priority = 'high' | 'normal' | 'low'
 
 export type Trigger = 'cli' | 'http' | 'schedule' | 'openai'
 
+/** The trigger reference of jobs that `sluice try` makes. */
+export const TRIAL_REF = 'try'
+
+/** Whether the job is a trial: lists leave it out, and neither gates nor `write` apply to its few rows. */
+export function isTrial(job: Pick<Job, 'triggerRef'>): boolean {
+  return job.triggerRef === TRIAL_REF
+}
+
 /** Rows by outcome, and what they used. Kept per chunk, added to the job when the chunk completes: never counted over rows. */
 export interface Counters {
   readonly succeeded: number

@@ -1,19 +1,22 @@
-import type { Job, JobId, JobState } from '../domain/job.ts'
+import { isTrial, type Job, type JobId, type JobState } from '../domain/job.ts'
 import type { Engine } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import { cancel, pause, resume } from '../job/control.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { checkFile } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { failedGroups, promptViews, rowView } from './look.ts'
+import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
 import { reportOf, writeReport } from './report.ts'
 import { exportJob, followResults, writeConfigured } from './results.ts'
 import { openRetry } from './retry.ts'
 import { createStatusReader } from './status.ts'
-import { submit, TRY_REF } from './submission.ts'
+import { submit } from './submit.ts'
 import { readRows, specOf } from './take-up.ts'
 import { waitForJob, watchJob } from './watch.ts'
 import { work } from './work.ts'
+
+/** Jobs that are read at a time to find the newest. */
+const JOBS_PAGE = 50
 
 /** Creates the engine over the adapters it is given. */
 export function createEngine(deps: EngineDeps): Engine {
@@ -39,18 +42,19 @@ export function createEngine(deps: EngineDeps): Engine {
     await change(await find(id))
     return find(id)
   }
-  const latest = async (states?: readonly JobState[]) => {
-    for (let before: number | undefined; ; ) {
+  const newest = async (limit: number, states?: readonly JobState[], includeTries = false) => {
+    const found: Job[] = []
+    for (let before: number | undefined; found.length < limit; ) {
       const page = await store.jobs.list(tenantNo, {
-        limit: 50,
+        limit: JOBS_PAGE,
         ...(before !== undefined && { before }),
         ...(states && { states }),
       })
-      const job = page.find((entry) => entry.triggerRef !== TRY_REF)
-      const last = page[page.length - 1]
-      if (job !== undefined || last === undefined) return job ?? null
-      before = last.jobNo
+      found.push(...page.filter((job) => includeTries || !isTrial(job)))
+      before = page[page.length - 1]?.jobNo
+      if (before === undefined) break
     }
+    return found.slice(0, limit)
   }
 
   return Object.freeze({
@@ -65,14 +69,10 @@ export function createEngine(deps: EngineDeps): Engine {
       return { job: await find(id), rows }
     },
     set: (id, settings) => changed(id, (job) => store.jobs.set(job.jobNo, settings, runtime.now())),
-    latest,
+    latest: async (states) => (await newest(1, states))[0] ?? null,
     async jobs({ limit, states, includeTries }) {
-      const jobs = await store.jobs.list(tenantNo, {
-        limit: includeTries ? limit : limit * 2,
-        ...(states && { states }),
-      })
-      const shown = jobs.filter((job) => includeTries === true || job.triggerRef !== TRY_REF).slice(0, limit)
-      return Promise.all(shown.map((job) => reader.read(job.jobNo)))
+      const jobs = await newest(limit, states, includeTries)
+      return Promise.all(jobs.map((job) => reader.read(job.jobNo)))
     },
     status: async (id) => reader.read((await find(id)).jobNo),
     async *watch(id, signal) {
@@ -84,6 +84,9 @@ export function createEngine(deps: EngineDeps): Engine {
       yield* followResults(deps, await find(id), request)
     },
     failed: async (id, cause) => failedGroups(deps, await find(id), cause),
+    async *deadLetters(id, cause) {
+      yield* deadLetterLines(deps, await find(id), cause ?? null)
+    },
     report: async (id, format) => reportOf(deps, await find(id), format),
     row: async (id, row) => rowView(deps, await find(id), row),
     prompts: async (id, limit) => promptViews(deps, await find(id), limit),

@@ -1,9 +1,9 @@
 import type { Job } from '../domain/job.ts'
 import type { SubmitRequest } from '../engine.ts'
-import { SluiceError } from '../errors.ts'
+import { type ErrorCode, SluiceError } from '../errors.ts'
 import { removeIntakeFiles } from '../intake/intake-files.ts'
 import { runIntake } from '../intake/run-intake.ts'
-import { enqueueFinalizer, enqueueOpenChunks } from '../job/enqueue.ts'
+import { enqueueWork } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { Submission } from './submission.ts'
@@ -37,12 +37,7 @@ export async function bringIn(
     await store.write(async (tx) => {
       await store.chunks.closeManifest(tx, job.jobNo, done.input, done.inputHash)
       const changed = await store.jobs.change(tx, job.jobNo, ['created'], { to: 'queued', atMs: runtime.now() })
-      if (!changed) return
-      const open = await enqueueOpenChunks(jobDeps, tx, job)
-      if (open > 0) return
-      // No rows at all: there is nothing to wait for.
-      await store.jobs.change(tx, job.jobNo, ['queued'], { to: 'finalizing', atMs: runtime.now() })
-      await enqueueFinalizer(jobDeps, tx, job)
+      if (changed) await enqueueWork(jobDeps, tx, job)
     })
     await removeIntakeFiles(deps.blob, job.id)
   } catch (error) {
@@ -51,8 +46,11 @@ export async function bringIn(
   }
 }
 
+/** What says nothing against the input: the next process may fare better, or another one reads it already. */
+const NOT_THE_INPUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['storage', 'job_state', 'internal'])
+
 async function endForInput(deps: EngineDeps, job: Job, error: SluiceError): Promise<void> {
-  if (error.code === 'storage') return
+  if (NOT_THE_INPUT.has(error.code)) return
   await deps.store.write((tx) =>
     deps.store.jobs.change(tx, job.jobNo, ['created'], {
       to: 'failed',

@@ -1,3 +1,5 @@
+import { deadLetterLine, deadLetters } from '../delivery/dead-letters.ts'
+import type { Chunk } from '../domain/chunk.ts'
 import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
 import type { Job } from '../domain/job.ts'
 import type { Row } from '../domain/row.ts'
@@ -31,6 +33,13 @@ export async function failedGroups(deps: EngineDeps, job: Job, cause?: Cause): P
     })
   }
   return groups
+}
+
+/** Every dead letter with all that is known of it, a line of NDJSON each. */
+export async function* deadLetterLines(deps: EngineDeps, job: Job, cause: Cause | null): AsyncIterable<string> {
+  const spec = await specOf(deps, job)
+  const source = { job, store: deps.store, readRows: (chunk: Chunk) => readRows(deps, job, spec, chunk) }
+  for await (const letter of deadLetters(source, cause)) yield deadLetterLine(letter)
 }
 
 async function examplesOf(deps: EngineDeps, job: Job, cause: Cause): Promise<readonly StoredOutcome[]> {

@@ -1,4 +1,5 @@
 import { gatherReport } from '../delivery/report.ts'
+import type { ReportData } from '../delivery/report-data.ts'
 import { reportJson } from '../delivery/report-json.ts'
 import { reportMarkdown } from '../delivery/report-markdown.ts'
 import type { Job } from '../domain/job.ts'
@@ -7,8 +8,7 @@ import { specOf } from './take-up.ts'
 
 /** The completion report of a job as it stands. */
 export async function reportOf(deps: EngineDeps, job: Job, format: 'md' | 'json'): Promise<string> {
-  const { store, runtime } = deps
-  const data = await gatherReport({ store, jobNo: job.jobNo, spec: await specOf(deps, job), nowMs: runtime.now() })
+  const data = await gather(deps, job)
   return format === 'md' ? reportMarkdown(data) : reportJson(data)
 }
 
@@ -16,8 +16,13 @@ export async function reportOf(deps: EngineDeps, job: Job, format: 'md' | 'json'
 export async function writeReport(deps: EngineDeps, jobNo: number): Promise<void> {
   const job = await deps.store.jobs.getByNo(jobNo)
   if (job === null) return
-  for (const format of ['md', 'json'] as const) {
-    const text = await reportOf(deps, job, format)
-    await deps.blob.put(`jobs/${job.id}/report-${job.round}.${format}`, Buffer.from(text))
-  }
+  const data = await gather(deps, job)
+  const name = `jobs/${job.id}/report-${job.round}`
+  await deps.blob.put(`${name}.md`, Buffer.from(reportMarkdown(data)))
+  await deps.blob.put(`${name}.json`, Buffer.from(reportJson(data)))
+}
+
+async function gather(deps: EngineDeps, job: Job): Promise<ReportData> {
+  const { store, runtime } = deps
+  return gatherReport({ store, jobNo: job.jobNo, spec: await specOf(deps, job), nowMs: runtime.now() })
 }

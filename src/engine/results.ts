@@ -71,7 +71,7 @@ export async function* followResults(deps: EngineDeps, job: Job, request: Follow
     }
     if (chunks.length === PAGE) continue
     if (standsStill(now)) return
-    await runtime.sleep(LOOK_MS, request.signal).catch(() => {})
+    await runtime.sleep(LOOK_MS, request.signal).catch(() => undefined)
   }
 }
 

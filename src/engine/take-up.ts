@@ -24,8 +24,9 @@ export function columnsOf(job: Job): readonly string[] {
 /** Reads a chunk's rows back from the snapshot. */
 export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, chunk: Chunk): Promise<readonly Row[]> {
   const columns = columnsOf(job)
-  const key = spec.input.key === null ? null : columns.indexOf(spec.input.key)
-  return readChunk(deps.blob, chunk, columns, key)
+  // A job that ended before its input was read to the end knows no columns.
+  const key = spec.input.key === null ? -1 : columns.indexOf(spec.input.key)
+  return readChunk(deps.blob, chunk, columns, key < 0 ? null : key)
 }
 
 /** The models of a spec, the spec's own at -1. Throws SluiceError `credentials_missing` when a key is not set. */
@@ -45,8 +46,10 @@ export async function takeUp(deps: EngineDeps, job: Job): Promise<JobRun> {
   const spec = await specOf(deps, job)
   const columns = columnsOf(job)
   const progress = await deps.store.jobs.progress(job.jobNo)
+  const round = await deps.store.jobs.round(job.jobNo, job.round)
   return {
     job,
+    roundBeganMs: round?.atMs ?? job.createdAtMs,
     spec,
     columns,
     program: createRowProgram(spec, columns),

@@ -30,7 +30,7 @@ export async function* watchJob(
     if (now !== before) yield status
     before = now
     if (standsStill(status.job)) return
-    await runtime.sleep(LOOK_MS, signal).catch(() => {})
+    await runtime.sleep(LOOK_MS, signal).catch(() => undefined)
   }
 }
 
@@ -47,6 +47,6 @@ export async function waitForJob(
     if (standsStill(status.job)) return status
     const left = until - runtime.elapsed()
     if (left <= 0 || options.signal.aborted) return null
-    await runtime.sleep(Math.min(LOOK_MS, left), options.signal).catch(() => {})
+    await runtime.sleep(Math.min(LOOK_MS, left), options.signal).catch(() => undefined)
   }
 }

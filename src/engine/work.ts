@@ -1,6 +1,7 @@
 import { isTerminal, type Job } from '../domain/job.ts'
+import { StorageFailure } from '../domain/storage-failure.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
-import { fulfilWish } from '../job/control.ts'
+import { fulfilWish, mendQueue } from '../job/control.ts'
 import { finalize } from '../job/finalize.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { processToken } from '../runtime.ts'
@@ -43,11 +44,14 @@ export async function work(
     isGone: deps.isGone,
     finalize: (jobNo, round) => finalize(jobDeps, jobNo, round),
     fulfilWish: (jobNo) => fulfilWish(jobDeps, jobNo),
+    mendQueue: (jobNo) => mendQueue(jobDeps, jobNo),
   })
   const account = [...accounts][0] as string
   const live = (status: Omit<JobStatus, 'live'>) => liveOf(deps, worker, meter, account, status, options)
   const ended = new AbortController()
   const reporting = report(deps, reader, job.jobNo, { live, rowsAtStart }, options, ended.signal)
+  // Awaited below; until then its failure is nobody's, and must not end the process.
+  reporting.catch(() => undefined)
   try {
     await worker.run({
       jobNo: job.jobNo,
@@ -57,10 +61,10 @@ export async function work(
     })
   } finally {
     ended.abort()
-    await reporting
     meter.stop()
     await registration.release()
   }
+  await reporting
   const last = await reader.read(job.jobNo, { live, rowsAtStart })
   options.onStatus?.(last)
   return last
@@ -76,9 +80,16 @@ async function report(
 ): Promise<void> {
   if (options.onStatus === undefined) return
   while (!ended.aborted) {
-    options.onStatus(await reader.read(jobNo, more))
-    await deps.runtime.sleep(STATUS_MS, ended).catch(() => {})
+    const status = await reader.read(jobNo, more).catch(unlessStorage)
+    if (status !== null) options.onStatus(status)
+    await deps.runtime.sleep(STATUS_MS, ended).catch(() => undefined)
   }
+}
+
+/** A store that fails for a moment costs a panel one look; whether the work can go on, the worker decides. */
+function unlessStorage(error: unknown): null {
+  if (error instanceof StorageFailure) return null
+  throw error
 }
 
 function liveOf(

@@ -1,7 +1,7 @@
 import type { CsvSpec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
 import { type CsvDialect, emptyRecord, scanRecord } from './csv-scan.ts'
-import { parseQuotedRecords } from './csv-values.ts'
+import { splitRecord } from './csv-values.ts'
 import type { TextFile } from './text-file.ts'
 
 /** How a CSV file is written, and where its rows begin. */
@@ -97,7 +97,7 @@ function sample(text: TextFile, delimiter: string, newline: CsvDialect['newline'
         fields = record.fields
       }
       if (record.fault === null) {
-        records.push(...parseQuotedRecords([head.toString('utf8', at, record.end)], delimiter, '\n'))
+        records.push(splitRecord(head.toString('utf8', at, record.end), delimiter, record.quoted))
         if (record.fields === fields) same += 1
       }
     }

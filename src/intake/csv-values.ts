@@ -1,17 +1,34 @@
-import Papa from 'papaparse'
-
-/** The values of a well-formed record without quotes. */
-export function splitPlainRecord(record: string, delimiter: string): string[] {
-  return record.split(delimiter)
+/**
+ * The values of a record that `scanRecord` found well-formed. Its quotes are known to open and close fields strictly, so there is nothing left
+ * to decide here, and nothing is trimmed or converted. (papaparse and csv-parse, which the tests hold it against, read the same values; but
+ * on a million rows the one took 60 MB more, and the other four times as long.)
+ */
+export function splitRecord(record: string, delimiter: string, quoted: boolean): string[] {
+  if (!quoted) return record.split(delimiter)
+  const values: string[] = []
+  let at = 0
+  for (;;) {
+    const opens = record[at] === '"'
+    const end = opens ? closingQuote(record, at) : fieldEnd(record, at, delimiter)
+    values.push(opens ? unquoted(record.slice(at + 1, end)) : record.slice(at, end))
+    // On the delimiter, or behind the record.
+    at = opens ? end + 1 : end
+    if (at >= record.length) return values
+    at += 1
+  }
 }
 
-/**
- * The values of well-formed records, as papaparse reads them: as many rows as records, nothing trimmed, converted or skipped.
- * `newline`: what no record holds outside of quotes.
- */
-export function parseQuotedRecords(records: readonly string[], delimiter: string, newline: '\n' | '\r'): string[][] {
-  const text = records.join(newline)
-  // papaparse takes a byte order mark off whatever it is given, but here it would be part of the data.
-  const input = text.charCodeAt(0) === 0xfeff ? `\ufeff${text}` : text
-  return Papa.parse<string[]>(input, { delimiter, newline, quoteChar: '"', header: false, skipEmptyLines: false }).data
+function closingQuote(record: string, open: number): number {
+  let at = record.indexOf('"', open + 1)
+  while (record[at + 1] === '"') at = record.indexOf('"', at + 2)
+  return at
+}
+
+function fieldEnd(record: string, from: number, delimiter: string): number {
+  const at = record.indexOf(delimiter, from)
+  return at < 0 ? record.length : at
+}
+
+function unquoted(text: string): string {
+  return text.includes('"') ? text.replaceAll('""', '"') : text
 }

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { cutOffTail } from './encoding.ts'
 
 /** Bytes of a line that could not be read which are kept to show. */
 const EXCERPT_BYTES = 200
@@ -8,9 +9,8 @@ export function excerptOf(bytes: Uint8Array): string {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, EXCERPT_BYTES))
   const cut = bytes.length > EXCERPT_BYTES ? '…' : ''
   // A character may be cut in half by the cap.
-  for (let end = view.length; end > view.length - 4 && end > 0; end--) {
-    if (isUtf8(view.subarray(0, end))) return escapeControls(view.toString('utf8', 0, end)) + cut
-  }
+  const whole = view.subarray(0, view.length - (cut === '' ? 0 : cutOffTail(view)))
+  if (isUtf8(whole)) return escapeControls(whole.toString('utf8')) + cut
   return escapeControls(view.toString('latin1')).replace(/[\x80-\xff]/g, hex) + cut
 }
 

@@ -15,7 +15,7 @@ const BUCKETS = 256
 /** Number of the segment's first row (two words), then where each bucket begins and the last one ends. */
 const HEADER_BYTES = 8 + (BUCKETS + 1) * 4
 /** Entries that are looked through at once. */
-const GROUP_ENTRIES = 500_000
+const GROUP_ENTRIES = 250_000
 
 export interface KeyLog {
   add(key: string, rowInSegment: number, line: number, file: number): void
@@ -66,18 +66,19 @@ export function createKeyLog(blob: Blob, job: JobId): KeyLog {
   })
 }
 
-/** Pairs of rows with one key: how many, and the first `limit` by their place. Memory: `GROUP_ENTRIES` entries and their table. */
+/** Pairs of rows with one key: how many, and the first `limit` by their place. Memory: `groupEntries` entries and their table. */
 export async function findTwins(
   blob: Blob,
   job: JobId,
   segments: number,
   limit: number,
+  groupEntries: number = GROUP_ENTRIES,
 ): Promise<{ readonly count: number; readonly twins: readonly KeyTwin[] }> {
   const headers: LogHeader[] = []
   for (let segmentNo = 0; segmentNo < segments; segmentNo++) headers.push(await readHeader(blob, job, segmentNo))
   let count = 0
   let twins: KeyTwin[] = []
-  for (const [from, to] of groups(headers)) {
+  for (const [from, to] of groups(headers, groupEntries)) {
     const found = twinsIn(await readGroup(blob, job, headers, from, to))
     count += found.length
     twins = [...twins, ...found].sort((a, b) => a.second.rowIndex - b.second.rowIndex).slice(0, limit)
@@ -130,12 +131,13 @@ function sortedFile(entries: Uint32Array, count: number, firstRow: number): Uint
 }
 
 async function readHeader(blob: Blob, job: JobId, segmentNo: number): Promise<LogHeader> {
-  const words = toWords(await blob.read(keyLogKey(job, segmentNo), { offset: 0, length: HEADER_BYTES }))
+  const words = new Uint32Array(HEADER_BYTES / 4)
+  Buffer.from(words.buffer).set(await blob.read(keyLogKey(job, segmentNo), { offset: 0, length: HEADER_BYTES }))
   return { firstRow: (words[0] as number) + (words[1] as number) * 2 ** 32, starts: words.subarray(2) }
 }
 
 /** Neighbouring buckets, as many as fit. */
-function groups(headers: readonly LogHeader[]): [number, number][] {
+function groups(headers: readonly LogHeader[], groupEntries: number): [number, number][] {
   const sizeOf = (bucket: number) =>
     headers.reduce((sum, { starts }) => sum + (starts[bucket + 1] as number) - (starts[bucket] as number), 0)
   const result: [number, number][] = []
@@ -143,7 +145,7 @@ function groups(headers: readonly LogHeader[]): [number, number][] {
   let size = 0
   for (let bucket = 0; bucket < BUCKETS; bucket++) {
     const more = sizeOf(bucket)
-    if (size > 0 && size + more > GROUP_ENTRIES) {
+    if (size > 0 && size + more > groupEntries) {
       result.push([from, bucket])
       from = bucket
       size = 0
@@ -163,21 +165,18 @@ async function readGroup(
 ): Promise<Group> {
   const sizes = headers.map(({ starts }) => (starts[to] as number) - (starts[from] as number))
   const entries = new Uint32Array(sizes.reduce((sum, size) => sum + size, 0) * WORDS)
+  const bytes = Buffer.from(entries.buffer)
   const parts: { from: number; segmentNo: number; firstRow: number }[] = []
   let at = 0
   for (const [segmentNo, { starts, firstRow }] of headers.entries()) {
     const size = sizes[segmentNo] as number
     if (size === 0) continue
     const offset = HEADER_BYTES + (starts[from] as number) * ENTRY_BYTES
-    entries.set(toWords(await blob.read(keyLogKey(job, segmentNo), { offset, length: size * ENTRY_BYTES })), at * WORDS)
+    bytes.set(await blob.read(keyLogKey(job, segmentNo), { offset, length: size * ENTRY_BYTES }), at * ENTRY_BYTES)
     parts.push({ from: at, segmentNo, firstRow })
     at += size
   }
   return { entries, parts }
-}
-
-function toWords(bytes: Buffer): Uint32Array {
-  return new Uint32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length))
 }
 
 /** Each entry whose hash an earlier one has, with that one. */

@@ -14,7 +14,7 @@ const CHUNK_ROWS = 200
 const SMALL_JOB_ROWS = 4000
 const MIN_CHUNK_ROWS = 10
 /** What an unreadable line counts beside its bytes towards the size of a segment: its message and excerpt go into the same commit. */
-const UNREADABLE_WEIGHT = 1024
+const UNREADABLE_WEIGHT = 2048
 
 export interface ManifestOptions extends DraftOptions {
   readonly from: ManifestState
@@ -52,8 +52,14 @@ export function createManifest(options: ManifestOptions): Manifest {
       return cutChunks(true).then(() => push(row, weight))
     }
     push(row, weight)
-    if (state.chunkRows === null && pending.length === SMALL_JOB_ROWS) decide(SMALL_JOB_ROWS)
+    if (state.chunkRows === null && isLarge()) decide(SMALL_JOB_ROWS)
     return state.chunkRows !== null && pending.length >= state.chunkRows ? cutChunks(false) : null
+  }
+
+  /** Whether the job is plainly no small one: then no more rows are held back to find out. */
+  function isLarge(): boolean {
+    if (pending.length === CHUNK_ROWS) return (options.estimateRows() ?? 0) > 2 * SMALL_JOB_ROWS
+    return pending.length === SMALL_JOB_ROWS
   }
 
   function push(row: ManifestRow, weight: number): void {
@@ -88,9 +94,9 @@ export function createManifest(options: ManifestOptions): Manifest {
 
   async function endSegment(): Promise<void> {
     if (open === null) return
+    await committing
     const draft = open
     open = null
-    await committing
     const { segment, durable } = draft.finish(state)
     state = segment.state
     committing = durable.then(() => options.commit(segment))

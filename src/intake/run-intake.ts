@@ -83,7 +83,7 @@ export async function runIntake(options: IntakeOptions): Promise<IntakeResult> {
   const from = progress.position === null ? startOf(identity, spec) : (JSON.parse(progress.position) as IntakePosition)
   if (from.identity !== identity) throw changed(source)
   const keyColumn = keyColumnOf(spec.input.key, source)
-  const picker = await createPicker(options.selection, spec.input.limit, source, keyColumn, from.found)
+  const picker = await createPicker(options.selection, spec.input.limit, source, keyColumn, from.found, signal)
   const reading = await readInput(options, source, keyColumn, picker, from)
   if ((await source.identify()) !== identity) throw changed(source)
   picker.finish()
@@ -137,7 +137,7 @@ async function readInput(
     keyLog: keyColumn === null ? null : createKeyLog(blob, job.id),
     pieces: createPiecePool(),
     from: from.manifest,
-    estimateRows: () => (source.bytesTotal === null || bytesRead === 0 ? null : (rows * source.bytesTotal) / bytesRead),
+    estimateRows: () => estimateRows(options, source, rows, bytesRead),
     commit: (segment) => chunks.appendSegment(toNewSegment(job.jobNo, segment, from.identity, picker)),
   })
   let reported = runtime.elapsed()
@@ -148,6 +148,7 @@ async function readInput(
   try {
     for await (const batch of source.read(from.batch)) {
       signal.throwIfAborted()
+      bytesRead = batch.bytesRead
       for (let at = skip; at < batch.items.length && !picker.isOver(ordinal); at++, ordinal++) {
         const item = batch.items[at] as SourceItem
         if (!picker.takes(ordinal, item)) continue
@@ -157,7 +158,7 @@ async function readInput(
         rows += 1
         if (row.unreadable !== null) unreadable += 1
       }
-      ;({ columns, position, bytesRead } = batch)
+      ;({ columns, position } = batch)
       skip = 0
       if (runtime.elapsed() - reported >= PROGRESS_MS) {
         reported = runtime.elapsed()
@@ -172,6 +173,23 @@ async function readInput(
     await manifest.abort()
     throw error
   }
+}
+
+/** How many rows the job will have, by those so far; `null` where nothing tells. */
+function estimateRows(
+  { selection, spec }: IntakeOptions,
+  source: Source,
+  rows: number,
+  bytesRead: number,
+): number | null {
+  if (source.bytesTotal === null || bytesRead === 0) return null
+  const asked =
+    selection === null ? Number.POSITIVE_INFINITY : selection.kind === 'keys' ? selection.keys.length : selection.n
+  return Math.min(
+    spec.input.limit ?? Number.POSITIVE_INFINITY,
+    asked,
+    source.rowsTotal ?? (rows * source.bytesTotal) / bytesRead,
+  )
 }
 
 function toNewSegment(jobNo: number, segment: FinishedSegment, identity: string, picker: Picker): NewSegment {

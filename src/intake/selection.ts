@@ -28,10 +28,11 @@ export async function createPicker(
   source: Source,
   keyColumn: number | null,
   found: readonly string[],
+  signal: AbortSignal,
 ): Promise<Picker> {
   const most = limit ?? Number.POSITIVE_INFINITY
   if (selection?.kind === 'keys') return keyPicker(selection.keys, most, keyColumn, found)
-  if (selection?.kind === 'sample') return ordinalPicker(await drawSample(source, selection, most))
+  if (selection?.kind === 'sample') return ordinalPicker(await drawSample(source, selection, most, signal))
   const n = selection?.kind === 'first' ? Math.min(selection.n, most) : most
   return Object.freeze({
     takes: (ordinal: number) => ordinal < n,
@@ -77,11 +78,13 @@ async function drawSample(
   source: Source,
   { n, seed }: { n: number; seed: number },
   most: number,
+  signal: AbortSignal,
 ): Promise<ReadonlySet<number>> {
   const random = mulberry32(seed)
   const drawn: number[] = []
   let ordinal = 0
   for await (const batch of source.read(null)) {
+    signal.throwIfAborted()
     for (let at = 0; at < batch.items.length && ordinal < most; at++, ordinal++) {
       const place = ordinal < n ? ordinal : Math.floor(random() * (ordinal + 1))
       if (place < n) drawn[place] = ordinal

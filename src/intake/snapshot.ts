@@ -122,8 +122,13 @@ function createPieceWriter(writer: BlobWriter, pool: PiecePool) {
       if (bytes.length > PIECE_BYTES) await write(bytes, () => undefined)
     },
     async close(): Promise<void> {
-      await flush()
-      await writing
+      try {
+        await flush()
+        await writing
+      } catch (error) {
+        await writer.abort()
+        throw error
+      }
       pool.give(piece)
       await writer.close()
     },

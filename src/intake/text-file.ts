@@ -7,6 +7,9 @@ import { byteOrderMark, type Encoding, firstInvalidUtf8, looksLikeUtf16, toUtf8 
 import type { FoundFile } from './find-files.ts'
 
 /** Bytes read at a time. */
+const READ_BYTES = 512 * 1024
+
+/** Bytes handed on at a time: what is made of them is garbage before the next, and never lives long enough to be costly. */
 const CHUNK_BYTES = 64 * 1024
 
 /** Bytes of text that are looked at to find delimiter, header, columns and encoding. */
@@ -130,16 +133,23 @@ async function* rawChunks(file: FoundFile, start: number): AsyncGenerator<Buffer
   const handle = await open(file.path, 'r').catch((error: NodeJS.ErrnoException) => {
     throw new SluiceError('input_missing', `${file.name} cannot be opened: ${error.message}`, { cause: error })
   })
-  const memory = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let position = start
+  const readInto = async (memory: Buffer): Promise<Buffer> => {
+    const { bytesRead } = await handle.read(memory, 0, memory.length, position)
+    position += bytesRead
+    return memory.subarray(0, bytesRead)
+  }
+  // One is read while the other is worked on.
+  let [current, other] = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)]
+  let coming = readInto(current)
   try {
-    let position = start
-    for (;;) {
-      const { bytesRead } = await handle.read(memory, 0, memory.length, position)
-      if (bytesRead === 0) return
-      position += bytesRead
-      yield memory.subarray(0, bytesRead)
+    for (let bytes = await coming; bytes.length > 0; bytes = await coming) {
+      ;[current, other] = [other, current]
+      coming = readInto(current)
+      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES)
     }
   } finally {
+    await coming.catch(() => undefined)
     await handle.close()
   }
 }

@@ -1,4 +1,6 @@
+import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
+import { SluiceError } from '../errors.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /** Chunks looked at in one go. */
@@ -14,25 +16,43 @@ export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
     await store.chunks.takeBack(tx, job.jobNo)
     await queue.purge(tx, job.jobNo)
   })
-  for (let from = 0; ; ) {
-    const chunks = await store.chunks.list(job.jobNo, from, PAGE)
-    for (const chunk of chunks) {
-      if (chunk.state === 'done' || chunk.state === 'failed') continue
-      const ended = await store.rows.ended(job.jobNo, chunk.firstRow, chunk.rows)
-      const rows = await deps.readRows(job, chunk)
-      const pending = rows.filter((row) => !ended.has(row.index)).map((row) => ({ index: row.index, id: row.id }))
-      await store.write(async (tx) => void (await store.chunks.cancelOpen(tx, chunk, pending, runtime.now())))
+  // An intake in another process may add chunks until the job is over.
+  while (!(await endWhereClosed(deps, job))) {
+    for (let from = 0; ; ) {
+      const chunks = await store.chunks.list(job.jobNo, from, PAGE)
+      for (const chunk of chunks) {
+        if (chunk.state === 'done' || chunk.state === 'failed') continue
+        const pending = await pendingRows(deps, job, chunk)
+        await store.write(async (tx) => void (await store.chunks.cancelOpen(tx, chunk, pending, runtime.now())))
+      }
+      const last = chunks[chunks.length - 1]
+      if (last === undefined || chunks.length < PAGE) break
+      from = last.chunkNo + 1
     }
-    const last = chunks[chunks.length - 1]
-    if (last === undefined || chunks.length < PAGE) break
-    from = last.chunkNo + 1
   }
-  await store.write(async (tx) => {
+}
+
+/** Makes the job `cancelled` if none of its chunks is open. */
+async function endWhereClosed({ store, runtime }: JobDeps, job: Job): Promise<boolean> {
+  return store.write(async (tx) => {
+    const now = await store.jobs.getByNo(job.jobNo)
+    if (now !== null && now.openChunks > 0) return false
     await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running', 'paused'], {
       to: 'cancelled',
       reason: null,
       detail: 'cancelled by the user',
       atMs: runtime.now(),
     })
+    return true
   })
+}
+
+/** The chunk's rows without an outcome. Where the snapshot is damaged they go by their index: a job can be cancelled all the same. */
+async function pendingRows({ store, readRows }: JobDeps, job: Job, chunk: Chunk) {
+  const ended = await store.rows.ended(job.jobNo, chunk.firstRow, chunk.rows)
+  const rows = await readRows(job, chunk).catch((error: unknown) => {
+    if (!(error instanceof SluiceError) || error.code !== 'snapshot_damaged') throw error
+    return Array.from({ length: chunk.rows }, (_, n) => ({ index: chunk.firstRow + n, id: String(chunk.firstRow + n) }))
+  })
+  return rows.filter((row) => !ended.has(row.index)).map(({ index, id }) => ({ index, id }))
 }

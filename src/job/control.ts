@@ -1,7 +1,7 @@
 import { isTerminal, type Job, type StateReason } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { cancelOpenChunks } from './cancel.ts'
-import { enqueueFinalizer, enqueueOpenChunks } from './enqueue.ts'
+import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /** States in which a job has not stood still. */
@@ -10,12 +10,15 @@ const ACTIVE = ['created', 'queued', 'running', 'finalizing'] as const
 /** Reasons that end a job instead of pausing it. */
 const ENDINGS: ReadonlySet<StateReason> = new Set<StateReason>(['timeout', 'error', 'intake'])
 
+/** Rolls a change back whose wish was withdrawn meanwhile. */
+class Withdrawn extends Error {}
+
 /**
  * Makes the change of state that `jobs.wanted` asks for. Does nothing while a worker holds a message of the job: the last one to give its
  * chunks back calls again. Harmless to repeat.
  */
 export async function fulfilWish(deps: JobDeps, jobNo: number): Promise<void> {
-  const { store, queue, runtime } = deps
+  const { store, queue } = deps
   await queue.reclaim(deps.isGone)
   const job = await store.jobs.getByNo(jobNo)
   if (job === null || job.wanted === null || job.state === 'finalizing') return
@@ -25,17 +28,27 @@ export async function fulfilWish(deps: JobDeps, jobNo: number): Promise<void> {
   }
   if ((await queue.depth(jobNo)).leased > 0) return
   if (job.wanted === 'cancel') return cancelOpenChunks(deps, job)
+  await makePause(deps, job)
+}
+
+async function makePause({ store, queue, runtime }: JobDeps, job: Job): Promise<void> {
   const ends = job.wantedReason !== null && ENDINGS.has(job.wantedReason)
-  await store.write(async (tx) => {
-    await store.chunks.takeBack(tx, jobNo)
-    await queue.purge(tx, jobNo)
-    await store.jobs.change(tx, jobNo, ['created', 'queued', 'running'], {
-      to: ends ? 'failed' : 'paused',
-      reason: job.wantedReason ?? 'user',
-      detail: job.wantedDetail,
-      atMs: runtime.now(),
+  try {
+    await store.write(async (tx) => {
+      await store.chunks.takeBack(tx, job.jobNo)
+      await queue.purge(tx, job.jobNo)
+      const changed = await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running'], {
+        to: ends ? 'failed' : 'paused',
+        reason: job.wantedReason ?? 'user',
+        detail: job.wantedDetail,
+        fulfils: 'pause',
+        atMs: runtime.now(),
+      })
+      if (!changed) throw new Withdrawn()
     })
-  })
+  } catch (error) {
+    if (!(error instanceof Withdrawn)) throw error
+  }
 }
 
 /** Asks for a pause, and makes it at once where nobody works on the job. A job that is paused stays so. */
@@ -63,20 +76,41 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
   if (isTerminal(job.state)) throw inNoState(job, 'resumed')
   if (job.wanted === 'cancel') throw inNoState(job, 'resumed: it is being cancelled')
   await queue.reclaim(deps.isGone)
-  const intakeDone = (await store.chunks.intakeProgress(job.jobNo)).done
   if (job.wanted === 'pause') await store.jobs.want(job.jobNo, null)
   await store.write(async (tx) => {
-    if (job.state === 'paused') {
-      const to = intakeDone ? 'queued' : 'created'
-      await store.jobs.change(tx, job.jobNo, ['paused'], { to, atMs: runtime.now() })
-    }
-    if (!intakeDone) return
+    const { done } = await store.chunks.intakeProgress(job.jobNo)
+    await store.jobs.change(tx, job.jobNo, ['paused'], { to: done ? 'queued' : 'created', atMs: runtime.now() })
+    if (!done) return
     await store.chunks.forgiveDeaths(tx, job.jobNo)
-    if ((await queue.depth(job.jobNo)).leased === 0) await store.chunks.takeBack(tx, job.jobNo)
-    const open = await enqueueOpenChunks(deps, tx, job)
-    if (job.state === 'finalizing' || (open === 0 && job.openChunks === 0)) await enqueueFinalizer(deps, tx, job)
+    if ((await queue.depth(job.jobNo)).leased === 0) {
+      await store.chunks.takeBack(tx, job.jobNo)
+      // Made anew below: a message that a dead worker held would count as one more death.
+      await queue.purge(tx, job.jobNo)
+    }
+    await enqueueWork(deps, tx, job)
   })
   await store.restoreBallast()
+}
+
+/**
+ * Makes the messages of a job again where the queue has none left, though the job is to be worked on: the manifest is the truth. Harmless at
+ * any time.
+ */
+export async function mendQueue(deps: JobDeps, jobNo: number): Promise<void> {
+  const { store, queue } = deps
+  const isEmpty = async () => {
+    const { ready, delayed, leased } = await queue.depth(jobNo)
+    return ready + delayed + leased === 0
+  }
+  if (!(await isEmpty())) return
+  await store.write(async (tx) => {
+    if (!(await isEmpty())) return
+    const job = await store.jobs.getByNo(jobNo)
+    if (job?.state === 'finalizing') await enqueueFinalizer(deps, tx, job)
+    if (job === null || job.wanted !== null || (job.state !== 'queued' && job.state !== 'running')) return
+    await store.chunks.takeBack(tx, jobNo)
+    await enqueueWork(deps, tx, job)
+  })
 }
 
 function inNoState(job: Job, what: string): SluiceError {

@@ -1,4 +1,5 @@
 import { measureGates } from '../domain/gates.ts'
+import { isTrial } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from './job-deps.ts'
 
@@ -12,9 +13,11 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number): Pro
   const { job } = progress
   if (job.state !== 'finalizing' || job.round !== round) return
   const spec = await deps.specOf(job)
-  const missed = measureGates(spec.gates, progress.counters).filter((gate) => !gate.passed)
+  // What a spec asks of the whole says nothing about the few rows of a trial, and its results file is not theirs.
+  const trial = isTrial(job)
+  const missed = trial ? [] : measureGates(spec.gates, progress.counters).filter((gate) => !gate.passed)
   let broken: string | null = null
-  if (spec.write !== null) {
+  if (spec.write !== null && !trial) {
     try {
       await deps.writeResults(job, spec)
     } catch (error) {
@@ -25,7 +28,12 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number): Pro
   const reason = broken !== null ? 'error' : missed.length > 0 ? 'gate' : null
   const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
   const changed = await store.write((tx) =>
-    store.jobs.change(tx, jobNo, ['finalizing'], { to: reason === null ? 'completed' : 'failed', reason, detail, atMs: runtime.now() }),
+    store.jobs.change(tx, jobNo, ['finalizing'], {
+      to: reason === null ? 'completed' : 'failed',
+      reason,
+      detail,
+      atMs: runtime.now(),
+    }),
   )
   if (changed) await deps.keepReport(job)
 }

@@ -1,6 +1,6 @@
-import type { Row } from '../domain/row.ts'
 import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
+import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'

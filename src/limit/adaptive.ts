@@ -1,7 +1,7 @@
 import type { Cause } from '../domain/failure.ts'
 import type { Runtime } from '../runtime.ts'
 import { backoffMs } from './backoff.ts'
-import { type Breaker, CLOSED, failed, isDown } from './breaker.ts'
+import { type Breaker, CLOSED, failed, isDown, speaksOfOutage } from './breaker.ts'
 import { type Concurrency, cut, grow, startConcurrency, withMax } from './concurrency.ts'
 import type { Governor, GovernorState, Slot, SlotResult } from './governor.ts'
 
@@ -34,19 +34,27 @@ export function createAdaptiveGovernor(options: {
 }): Governor {
   const { runtime } = options
   const accounts = new Map<string, Account>()
-  const listeners: ((account: string) => void)[] = []
+  const listeners = new Set<(account: string) => void>()
 
   const of = (name: string): Account => {
     let account = accounts.get(name)
     if (account === undefined) {
       const concurrency = startConcurrency(options.defaultMax)
-      account = { concurrency, breaker: CLOSED, inFlight: 0, heldUntilMs: null, heldFor: null, pushBacks: 0, cancelWake: null }
+      account = {
+        concurrency,
+        breaker: CLOSED,
+        inFlight: 0,
+        heldUntilMs: null,
+        heldFor: null,
+        pushBacks: 0,
+        cancelWake: null,
+      }
       accounts.set(name, account)
     }
     return account
   }
   const announce = (name: string) => {
-    for (const listener of listeners) listener(name)
+    for (const listener of [...listeners]) listener(name)
   }
   const hold = (name: string, account: Account, untilMs: number, cause: Cause) => {
     if (account.heldUntilMs !== null && account.heldUntilMs >= untilMs) return
@@ -68,7 +76,7 @@ export function createAdaptiveGovernor(options: {
     if (result.cause === 'cancelled') {
       account.inFlight -= 1
       announce(name)
-      return { outage: account.breaker.open }
+      return { outage: speaksOfOutage(account.breaker) }
     }
     if (result.cause !== null && OUTAGE_SIGNS.has(result.cause)) account.breaker = failed(account.breaker, now)
     else account.breaker = CLOSED
@@ -82,13 +90,17 @@ export function createAdaptiveGovernor(options: {
       account.concurrency = grow(account.concurrency, account.inFlight)
     }
     if (account.breaker.open && result.cause !== null) {
-      const wait = backoffMs(account.breaker.failuresInARow - 12, 0.5 + runtime.random() / 2, result.retryAfterMs, { baseMs: 500, capMs: PROBE_CAP_MS })
+      const wait = backoffMs(account.breaker.failuresInARow - 12, 0.5 + runtime.random() / 2, result.retryAfterMs, {
+        baseMs: 500,
+        capMs: PROBE_CAP_MS,
+      })
       hold(name, account, now + wait, result.cause)
     }
     account.inFlight -= 1
-    if (account.concurrency.limit !== before) options.onChange?.(name, account.concurrency.limit, result.cause ?? 'answered')
+    if (account.concurrency.limit !== before)
+      options.onChange?.(name, account.concurrency.limit, result.cause ?? 'answered')
     announce(name)
-    return { outage: account.breaker.open }
+    return { outage: speaksOfOutage(account.breaker) }
   }
 
   return Object.freeze({
@@ -124,8 +136,12 @@ export function createAdaptiveGovernor(options: {
         down: isDown(account.breaker, runtime.now()),
       }
     },
+    forgiveOutage(name: string) {
+      of(name).breaker = CLOSED
+    },
     onRoom(listener: (account: string) => void) {
-      listeners.push(listener)
+      listeners.add(listener)
+      return () => listeners.delete(listener)
     },
     close() {
       for (const account of accounts.values()) account.cancelWake?.()

@@ -21,7 +21,16 @@ export const CLOSED: Breaker = Object.freeze({ failuresInARow: 0, sinceMs: null,
 export function failed(state: Breaker, nowMs: number): Breaker {
   const sinceMs = state.sinceMs ?? nowMs
   const failuresInARow = state.failuresInARow + 1
-  return { failuresInARow, sinceMs, open: state.open || (failuresInARow >= OUTAGE_FAILURES && nowMs - sinceMs >= OUTAGE_SPAN_MS) }
+  return {
+    failuresInARow,
+    sinceMs,
+    open: state.open || (failuresInARow >= OUTAGE_FAILURES && nowMs - sinceMs >= OUTAGE_SPAN_MS),
+  }
+}
+
+/** Whether a failure now is more likely the provider's than the row's: from the sixteenth in a row on, before the breaker stands open. */
+export function speaksOfOutage(state: Breaker): boolean {
+  return state.open || state.failuresInARow >= OUTAGE_FAILURES
 }
 
 /** Whether the outage has outlasted all patience. */

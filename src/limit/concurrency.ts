@@ -35,7 +35,13 @@ export function grow(state: Concurrency, inFlight: number): Concurrency {
 /** After a push-back for a request sent at `sentAtMs`: cuts, unless that request was sent before the last cut. */
 export function cut(state: Concurrency, sentAtMs: number, nowMs: number): Concurrency {
   if (sentAtMs <= state.cutAtMs) return state
-  return { ...state, limit: Math.max(1, Math.floor(state.limit * CUT_FACTOR)), slowStart: false, credit: 0, cutAtMs: nowMs }
+  return {
+    ...state,
+    limit: Math.max(1, Math.floor(state.limit * CUT_FACTOR)),
+    slowStart: false,
+    credit: 0,
+    cutAtMs: nowMs,
+  }
 }
 
 /** Another maximum, from `sluice set` or a new spec. */

@@ -11,15 +11,17 @@ export interface Governor {
   /** Sets the ceiling for an account; the smallest over the jobs that use it is the caller's affair. */
   setMax(account: string, max: number): void
   state(account: string): GovernorState
-  /** Calls back whenever an account may have room again. */
-  onRoom(listener: (account: string) => void): void
+  /** Takes an outage for over until it shows anew: somebody has been told, and wants it tried again. */
+  forgiveOutage(account: string): void
+  /** Calls back whenever an account may have room again; returns the way out. */
+  onRoom(listener: (account: string) => void): () => void
   /** Cancels timers. */
   close(): void
 }
 
 /** The right to send one request. */
 export interface Slot {
-  /** Must be called exactly once, when the request has ended. Says whether the provider as a whole is out. */
+  /** Must be called exactly once, when the request has ended. Says whether the provider as a whole seems to be out. */
   release(result: SlotResult): { readonly outage: boolean }
 }
 

@@ -1,7 +1,3 @@
-import { createAnthropic } from '@ai-sdk/anthropic'
-import { createGoogle } from '@ai-sdk/google'
-import { createOpenAI } from '@ai-sdk/openai'
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import type { LanguageModelV4 } from '@ai-sdk/provider'
 import type { ModelParams } from '../domain/request.ts'
 import { type AnswerReader, readAnthropic, readChat, readGemini, readResponses } from './answer.ts'
@@ -25,17 +21,21 @@ import { anthropicSettings } from './thinking.ts'
 
 /** All that differs from one provider's API to another's. */
 export interface Api {
-  /** The AI SDK's model. Every setting is given, so that the SDK reads no environment of its own. */
-  create(settings: ModelSettings): LanguageModelV4
+  /** Loads the AI SDK's package for it, which takes a while, and makes its model. Every setting is given: the SDK reads no environment. */
+  connect(settings: ModelSettings): Promise<SdkModel>
   /** `null`: the SDK tightens schemas for it. */
   readonly dialect: SchemaDialect | null
   readonly rules: readonly Rule[]
   readonly headers: HeaderTable
   readonly read: AnswerReader
-  /** How the model is to be given its parameters. */
-  settings(model: string, params: ModelParams): CallSettings
   /** The shortest answer it could give; with it, a request is encoded without being sent. */
   readonly sample: unknown
+}
+
+/** A model of the AI SDK, and how it is to be given its parameters. */
+export interface SdkModel {
+  readonly model: LanguageModelV4
+  settings(params: ModelParams): CallSettings
 }
 
 export interface ModelSettings {
@@ -51,34 +51,27 @@ const CHAT_SAMPLE = { choices: [{ index: 0, message: { role: 'assistant', conten
 /** The tables of each API. */
 const APIS: Readonly<Record<ApiName, Api>> = {
   'openai-chat': {
-    create: ({ model, ...settings }) => createOpenAI(settings).chat(model),
+    connect: connectChat,
     dialect: OPENAI_DIALECT,
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readChat,
-    settings: (_model, params) => plainSettings(params),
     sample: CHAT_SAMPLE,
   },
   'openai-responses': {
-    create: ({ model, ...settings }) => createOpenAI(settings).responses(model),
+    connect: connectResponses,
     dialect: OPENAI_DIALECT,
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readResponses,
-    // Unset, OpenAI keeps every row and answer for 30 days, and writes summaries that not every account may ask for.
-    settings: (_model, params) => ({
-      ...plainSettings(params),
-      providerOptions: { openai: { store: false, reasoningSummary: null } },
-    }),
     sample: { id: 'resp_0', created_at: 0, model: '', status: 'completed', output: [] },
   },
   anthropic: {
-    create: ({ model, ...settings }) => createAnthropic(settings).messages(model),
+    connect: connectAnthropic,
     dialect: null,
     rules: ANTHROPIC_RULES,
     headers: ANTHROPIC_HEADERS,
     read: readAnthropic,
-    settings: anthropicSettings,
     sample: {
       type: 'message',
       id: 'msg_0',
@@ -90,24 +83,59 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     },
   },
   google: {
-    create: ({ model, ...settings }) => createGoogle(settings).languageModel(model),
+    connect: connectGoogle,
     dialect: GEMINI_DIALECT,
     rules: GOOGLE_RULES,
     headers: GOOGLE_HEADERS,
     read: readGemini,
-    settings: (_model, params) => plainSettings(params),
     sample: { candidates: [{ content: { role: 'model', parts: [{ text: '{}' }] }, finishReason: 'STOP' }] },
   },
   'openai-compatible': {
-    create: ({ model, ...settings }) =>
-      createOpenAICompatible({ ...settings, name: 'compatible', supportsStructuredOutputs: true }).chatModel(model),
+    connect: connectCompatible,
     dialect: OPENAI_DIALECT,
     rules: COMPATIBLE_RULES,
     headers: COMPATIBLE_HEADERS,
     read: readChat,
-    settings: (_model, params) => plainSettings(params),
     sample: CHAT_SAMPLE,
   },
+}
+
+async function connectChat({ model, ...settings }: ModelSettings): Promise<SdkModel> {
+  const { createOpenAI } = await import('@ai-sdk/openai')
+  return { model: createOpenAI(settings).chat(model), settings: plainSettings }
+}
+
+async function connectResponses({ model, ...settings }: ModelSettings): Promise<SdkModel> {
+  const { createOpenAI } = await import('@ai-sdk/openai')
+  // Unset, OpenAI keeps every row and answer for 30 days, and writes summaries that not every account may ask for.
+  const providerOptions = { openai: { store: false, reasoningSummary: null } }
+  return {
+    model: createOpenAI(settings).responses(model),
+    settings: (params) => ({ ...plainSettings(params), providerOptions }),
+  }
+}
+
+async function connectAnthropic({ model, ...settings }: ModelSettings): Promise<SdkModel> {
+  const [{ createAnthropic }, { getModelCapabilities }] = await Promise.all([
+    import('@ai-sdk/anthropic'),
+    import('@ai-sdk/anthropic/internal'),
+  ])
+  const { supportsAdaptiveThinking } = getModelCapabilities(model)
+  return {
+    model: createAnthropic(settings).messages(model),
+    settings: (params) => anthropicSettings(params, supportsAdaptiveThinking),
+  }
+}
+
+async function connectGoogle({ model, ...settings }: ModelSettings): Promise<SdkModel> {
+  const { createGoogle } = await import('@ai-sdk/google')
+  return { model: createGoogle(settings).languageModel(model), settings: plainSettings }
+}
+
+async function connectCompatible({ model, ...settings }: ModelSettings): Promise<SdkModel> {
+  const { createOpenAICompatible } = await import('@ai-sdk/openai-compatible')
+  const provider = createOpenAICompatible({ ...settings, name: 'compatible', supportsStructuredOutputs: true })
+  return { model: provider.chatModel(model), settings: plainSettings }
 }
 
 /** The tables for an address; Groq counts its limits in a way of its own. */

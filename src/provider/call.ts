@@ -3,11 +3,18 @@ import type { Runtime } from '../runtime.ts'
 import { parseJson } from './json.ts'
 import type { CompleteOptions } from './model.ts'
 import { addUsage, usageIn } from './usage.ts'
-import { asResponse, type Exchange, isSuccess, textOf, type WireReply, type WireRequest } from './wire.ts'
+import {
+  asResponse,
+  type Cancellation,
+  type Exchange,
+  isSuccess,
+  textOf,
+  type WireReply,
+  type WireRequest,
+} from './wire.ts'
 
 /** One call of a model, from asking to the last byte: what its requests and replies leave behind for it. */
 export interface Call {
-  readonly signal: AbortSignal
   /** Why it was given up; `null` while it was not. */
   endedBy(): 'timeout' | 'cancelled' | null
   /** The last request that went out; `null`: none did. */
@@ -25,76 +32,74 @@ export class RefusedReply extends Error {
 }
 
 interface OpenCall extends Call {
-  readonly attemptId: string
-  readonly exchange: Exchange
-  note(request: WireRequest): void
-  noteReply(reply: WireReply): void
+  /** Sends one request of the call and notes the reply. */
+  send(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<WireReply>
+}
+
+/** What the AI SDK gives to `fetch`. */
+interface SdkInit {
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  readonly signal: AbortSignal
 }
 
 /**
- * Gives each call of one AI SDK model its own context. The SDK hands the call's signal to `fetch` as it is; it is what the two
- * ends know each other by, so concurrent calls cannot mix and nothing extra travels.
+ * The `fetch` for AI SDK models. The SDK hands the signal of a call on as it is, and does nothing else with it: so the call
+ * itself travels in its place (`asSignal`), concurrent calls cannot mix, and nothing has to be looked up.
  */
-export function createCalls(runtime: Runtime, attemptHeader: boolean) {
-  const open = new WeakMap<AbortSignal, OpenCall>()
+export const callFetch = (async (url: string, init: SdkInit) => {
+  const reply = await (init.signal as unknown as OpenCall).send(url, init.headers, init.body)
+  if (!isSuccess(reply.status)) throw new RefusedReply()
+  return asResponse(reply, url)
+}) as unknown as typeof globalThis.fetch
 
-  const fetch = async (url: string, init: { headers: Record<string, string>; body: string; signal: AbortSignal }) => {
-    const call = open.get(init.signal)
-    if (call === undefined) throw new Error('a request outside any call')
-    const headers = attemptHeader ? { ...init.headers, 'x-sluice-attempt': call.attemptId } : init.headers
-    const request = { url, headers, body: init.body, signal: init.signal }
-    call.note(request)
-    const reply = await call.exchange(request)
-    call.noteReply(reply)
-    if (!isSuccess(reply.status)) throw new RefusedReply()
-    return asResponse(reply, url)
-  }
-
-  return {
-    fetch: fetch as unknown as typeof globalThis.fetch,
-    start(exchange: Exchange, options: CompleteOptions): Call {
-      const call = startCall(runtime, exchange, options)
-      open.set(call.signal, call)
-      return call
-    },
-  }
+/** A call in the place of the signal that `callFetch` expects it in. */
+export function asSignal(call: Call): AbortSignal {
+  return call as unknown as AbortSignal
 }
 
-function startCall(runtime: Runtime, exchange: Exchange, options: CompleteOptions): OpenCall {
-  const controller = new AbortController()
+/** Opens a call: its time runs from here. `attemptHeader`: the server may be told the attempt. */
+export function openCall(runtime: Runtime, exchange: Exchange, options: CompleteOptions, attemptHeader: boolean): Call {
+  const { signal } = options
   let ended: 'timeout' | 'cancelled' | null = null
+  let abandon: ((reason: Error) => void) | null = null
   let request: WireRequest | null = null
   let reply: WireReply | null = null
   let earlier: Usage | null = null
 
   const end = (why: 'timeout' | 'cancelled') => {
     ended ??= why
-    controller.abort()
+    abandon?.(new Error(why))
   }
   const cancel = () => end('cancelled')
   const stopClock = runtime.after(options.timeoutMs, () => end('timeout'))
-  if (options.signal.aborted) cancel()
-  else options.signal.addEventListener('abort', cancel, { once: true })
+  if (signal.aborted) cancel()
+  else signal.addEventListener('abort', cancel, { once: true })
 
-  return {
-    signal: controller.signal,
-    attemptId: options.attemptId,
-    exchange,
+  const cancellation: Cancellation = {
+    onCancel(listener) {
+      abandon = listener
+      if (ended !== null) listener(new Error(ended))
+    },
+  }
+
+  const call: OpenCall = {
     endedBy: () => ended,
     request: () => request,
     reply: () => reply,
     earlierUsage: () => earlier,
-    note(next) {
-      request = next
+    async send(url, given, body) {
       if (reply !== null) earlier = addUsage(earlier, usageIn(parseJson(textOf(reply))))
       reply = null
-    },
-    noteReply(next) {
-      reply = next
+      const headers = attemptHeader ? { ...given, 'x-sluice-attempt': options.attemptId } : given
+      request = { url, headers, body, cancellation }
+      reply = await exchange(request)
+      return reply
     },
     close() {
       stopClock()
-      options.signal.removeEventListener('abort', cancel)
+      signal.removeEventListener('abort', cancel)
     },
   }
+  return call
 }

@@ -20,11 +20,20 @@ export const COMPATIBLE_RULES: readonly Rule[] = [
   { code: ['unavailable_error'], cause: 'overloaded' },
   // Mistral: the shared capacity of a model, not the account's own limit.
   {
+    status: [429, 500, 502, 503],
     says: /capacity exceeded|no capacity|(?:model|engine|server) is (?:currently )?overloaded|loading model/i,
     cause: 'overloaded',
   },
-  // Gemini through its OpenAI endpoint, Bedrock, OpenRouter.
-  { says: /api key not valid|model identifier is invalid|not a valid model id/i, cause: 'credentials' },
+  // Gemini through its OpenAI endpoint: “exceeded your current quota” is a limit per minute there too (google.ts).
+  { status: [429], code: /perday/, cause: 'quota_exhausted' },
+  { status: [429], code: ['resource_exhausted'], says: /\blimit: 0\b|per day/i, cause: 'quota_exhausted' },
+  { status: [429], code: ['resource_exhausted'], cause: 'rate_limited' },
+  // Gemini, Bedrock, OpenRouter.
+  {
+    status: [400, 401, 403, 404],
+    says: /api key not valid|model identifier is invalid|not a valid model id/i,
+    cause: 'credentials',
+  },
   { code: ['api_key_invalid', 'invalid_api_key'], cause: 'credentials' },
   { status: [403], says: /moderation|flagged/i, cause: 'content_filtered', retryable: false },
   { status: [400, 404], says: /model\b.{0,120}\b(?:not found|does not exist)/i, cause: 'credentials' },

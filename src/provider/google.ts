@@ -6,7 +6,11 @@ import { BY_STATUS, type Rule, SCHEMA_REFUSED } from './rule.ts'
  */
 export const GOOGLE_RULES: readonly Rule[] = [
   { code: ['api_key_invalid', 'api_key_expired', 'service_disabled', 'consumer_suspended'], cause: 'credentials' },
-  { says: /api key (?:not valid|expired|not found)|location is not supported/i, cause: 'credentials' },
+  {
+    status: [400, 401, 403],
+    says: /api key (?:not valid|expired|not found)|location is not supported/i,
+    cause: 'credentials',
+  },
   {
     status: [429],
     says: /\blimit: 0\b|per day|prepa(?:id|yment)|credits? (?:are|is) depleted/i,

@@ -1,10 +1,11 @@
+import type { LanguageModelV4GenerateResult } from '@ai-sdk/provider'
 import type { Completion } from '../domain/completion.ts'
 import type { ModelParams, ModelRequest } from '../domain/request.ts'
 import type { Runtime } from '../runtime.ts'
-import type { Api } from './api.ts'
-import { type Call, createCalls } from './call.ts'
+import type { Api, SdkModel } from './api.ts'
+import { asSignal, type Call, callFetch, openCall } from './call.ts'
 import { concludeAnswer, concludeFailure, type Ended } from './conclude.ts'
-import { type Ask, type CallSettings, PLAIN_TEXT, toCallOptions } from './encode.ts'
+import { type CallSettings, PLAIN_TEXT, toCallOptions } from './encode.ts'
 import type { CompleteOptions, Model, Preview } from './model.ts'
 import type { PreparedSchema } from './schema.ts'
 import { createSchemaLevels } from './schema-levels.ts'
@@ -29,40 +30,45 @@ export interface LiveModelSettings {
  */
 export function createLiveModel(settings: LiveModelSettings): Model {
   const { api, key, runtime, exchange } = settings
-  const calls = createCalls(runtime, settings.local)
   const baseURL = settings.baseUrl.href.replace(/\/+$/, '')
-  const sdkModel = api.create({ model: settings.model, baseURL, apiKey: key ?? '', fetch: calls.fetch })
+  const connecting = api.connect({ model: settings.model, baseURL, apiKey: key ?? '', fetch: callFetch })
+  // Whoever asks first hears of it; until then it is nobody's.
+  connecting.catch(() => undefined)
   const schemas = createSchemaLevels(api.dialect)
   // A job has one set of parameters for all its rows.
   const settingsByParams = new WeakMap<ModelParams, CallSettings>()
 
-  const settingsOf = (params: ModelParams): CallSettings => {
+  const settingsOf = (params: ModelParams, sdk: SdkModel): CallSettings => {
     const known = settingsByParams.get(params)
     if (known !== undefined) return known
-    const made = api.settings(settings.model, params)
+    const made = sdk.settings(params)
     settingsByParams.set(params, made)
     return made
   }
 
-  const generate = (request: ModelRequest, ask: Ask, call: Call) =>
-    sdkModel.doGenerate(toCallOptions(request, ask, settingsOf(request.target.params), call.signal))
+  const generate = (sdk: SdkModel, request: ModelRequest, prepared: PreparedSchema | null, call: Call) => {
+    const options = settingsOf(request.target.params, sdk)
+    return sdk.model.doGenerate(toCallOptions(request, prepared?.ask ?? PLAIN_TEXT, options, asSignal(call)))
+  }
 
   async function complete(request: ModelRequest, options: CompleteOptions): Promise<Completion> {
+    const sdk = await connecting
     const startedAt = runtime.elapsed()
     const prepared = request.schema === null ? null : schemas.prepared(request.schema)
-    const call = calls.start(exchange, options)
+    const call = openCall(runtime, exchange, options, settings.local)
     const ended = (): Ended => ({ call, api, key, nowMs: runtime.now(), latencyMs: runtime.elapsed() - startedAt })
+    let result: LanguageModelV4GenerateResult
     try {
-      const result = await generate(request, prepared?.ask ?? PLAIN_TEXT, call)
-      const completion = concludeAnswer(result, ended())
-      if (prepared === null || !completion.ok) return completion
-      return { ...completion, text: prepared.restore(completion.text) }
+      result = await generate(sdk, request, prepared, call)
     } catch (thrown) {
       const { completion, aboutSchema } = concludeFailure(thrown, ended())
       return aboutSchema && prepared !== null ? plainer(request, prepared, completion) : completion
     } finally {
       call.close()
     }
+    const completion = concludeAnswer(result, ended())
+    if (prepared === null || !completion.ok) return completion
+    return { ...completion, text: prepared.restore(completion.text) }
   }
 
   /** The refusal of a schema as a failure that another try may mend. */
@@ -72,13 +78,19 @@ export function createLiveModel(settings: LiveModelSettings): Model {
   }
 
   async function preview(request: ModelRequest): Promise<Preview> {
+    const sdk = await connecting
     const prepared = request.schema === null ? null : schemas.prepared(request.schema)
     const never = new AbortController().signal
-    const call = calls.start(async () => sampleReply(api), { timeoutMs: 60_000, signal: never, attemptId: 'preview' })
+    const call = openCall(
+      runtime,
+      async () => sampleReply(api),
+      { timeoutMs: 60_000, signal: never, attemptId: 'preview' },
+      false,
+    )
     try {
-      const { warnings } = await generate(request, prepared?.ask ?? PLAIN_TEXT, call)
+      const { warnings } = await generate(sdk, request, prepared, call)
       const sent = call.request()
-      const { notes } = settingsOf(request.target.params)
+      const { notes } = settingsOf(request.target.params, sdk)
       const note = prepared?.note == null ? [] : [prepared.note]
       return {
         url: sent?.url ?? '',
@@ -97,7 +109,7 @@ function sampleReply(api: Api): WireReply {
   return { status: 200, headers: {}, body: new TextEncoder().encode(JSON.stringify(api.sample)) }
 }
 
-type Warning = Awaited<ReturnType<ReturnType<Api['create']>['doGenerate']>>['warnings'][number]
+type Warning = LanguageModelV4GenerateResult['warnings'][number]
 
 function warningText(warning: Warning): string {
   if (warning.type === 'other') return warning.message

@@ -16,9 +16,9 @@ const KEYS: readonly RegExp[] = [
  * spaces, `secret` and whatever looks like a key become `[key]`.
  */
 export function cleanMessage(text: string, secret: string | null): string {
-  let line = isHtml(text) ? describeHtml(text) : text.slice(0, 10 * MESSAGE_CAP)
   // A short secret (a placeholder such as "none") would blot out ordinary words.
-  if (secret !== null && secret.length >= 8) line = line.replaceAll(secret, '[key]')
+  const safe = secret === null || secret.length < 8 ? text : text.replaceAll(secret, '[key]')
+  let line = isHtml(safe) ? describeHtml(safe) : safe.slice(0, 10 * MESSAGE_CAP)
   for (const key of KEYS) line = line.replace(key, '[key]')
   line = line.replace(/[\s\p{Cc}\p{Cf}]+/gu, ' ').trim()
   return line.length <= MESSAGE_CAP ? line : `${line.slice(0, MESSAGE_CAP - 1)}…`

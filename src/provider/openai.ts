@@ -10,6 +10,7 @@ export const OPENAI_CODES: readonly Rule[] = [
     cause: 'quota_exhausted',
   },
   {
+    status: [400, 402, 403, 429],
     says: /exceeded your current quota|billing hard limit|insufficient (?:balance|credit|funds)/i,
     cause: 'quota_exhausted',
   },

@@ -1,4 +1,4 @@
-import { calcPrice, findProvider } from '@pydantic/genai-prices'
+import { createRequire } from 'node:module'
 import type { Price } from '../domain/money.ts'
 import { NANO_PER_USD, parseUsd } from '../domain/money.ts'
 import type { PriceSpec } from '../domain/spec.ts'
@@ -7,6 +7,10 @@ import type { Address } from './target.ts'
 
 /** The version of the bundled price table; a test holds it equal to the installed package. */
 export const PRICE_TABLE = 'genai-prices 0.1.8'
+
+/** Loaded when a price is first asked for: the table is most of a megabyte, and many commands need none. */
+const require = createRequire(import.meta.url)
+const table = () => require('@pydantic/genai-prices') as typeof import('@pydantic/genai-prices')
 
 /** Whose list a provider's models stand in; the others are found by their address. */
 const LISTS: Readonly<Record<string, string>> = {
@@ -46,6 +50,7 @@ function exact(text: string): number {
 }
 
 function listedPrice(address: Address, nowMs: number): Price | null {
+  const { calcPrice, findProvider } = table()
   const listed = LISTS[address.provider]
   const provider = findProvider(
     listed === undefined ? { providerApiUrl: address.baseUrl.href } : { providerId: listed },

@@ -69,7 +69,7 @@ function codesIn(problem: unknown): readonly string[] {
   return [...unique.filter((code) => !isNumber(code)), ...unique.filter(isNumber)]
 }
 
-/** google.rpc.RetryInfo, which neither the AI SDK nor OpenAI's own SDK reads (docs/providers.md). */
+/** google.rpc.RetryInfo, which neither the AI SDK nor OpenAI's own SDK reads. */
 function waitInDetails(problem: unknown): number | null {
   for (const detail of listIn(problem, 'details')) {
     const delay = textIn(detail, 'retryDelay')

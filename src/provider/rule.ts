@@ -51,7 +51,7 @@ export const BY_STATUS: readonly Rule[] = [
 
 /** The words in which servers refuse the output schema itself, or structured output as such. */
 export const SCHEMA_REFUSED =
-  /response_?format|response_?json_?schema|response_?schema|json_schema|text\.format|output_config\.format|output_format|schema (?:is too|produces)|invalid schema|grammar/i
+  /response_?format|response_?json_?schema|response_?schema|json_schema|text\.format|output_config\.format|output_format|input_schema|schema (?:is too|produces)|invalid schema|grammar/i
 
 /** From `first` up to and including `last`. */
 function statuses(first: number, last: number): readonly number[] {

@@ -1,4 +1,4 @@
-/** What one provider's structured output takes of JSON Schema (docs/providers.md has the sources). */
+/** What one provider's structured output takes of JSON Schema. */
 export interface SchemaDialect {
   /** Keywords that go through as they are; what constrains and is not here is said in the description instead. */
   readonly keeps: ReadonlySet<string>
@@ -21,7 +21,7 @@ export interface SchemaLimits {
 
 const FORMATS = ['date-time', 'time', 'date', 'duration', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid']
 
-/** OpenAI's strict mode, and that of the servers that copied it. */
+/** OpenAI's strict mode (platform.openai.com/docs/guides/structured-outputs), and that of the servers that copied it. */
 export const OPENAI_DIALECT: SchemaDialect = {
   keeps: new Set([
     'title',
@@ -39,7 +39,7 @@ export const OPENAI_DIALECT: SchemaDialect = {
   limits: { properties: 5000, depth: 10, enumValues: 1000, characters: 120_000, longEnumCharacters: 15_000 },
 }
 
-/** Gemini's `responseJsonSchema`: a subset of JSON Schema, in which optional properties and open objects are fine. */
+/** Gemini's `responseJsonSchema` (ai.google.dev/gemini-api/docs/structured-output): a subset of JSON Schema, in which optional properties and open objects are fine. */
 export const GEMINI_DIALECT: SchemaDialect = {
   keeps: new Set(['title', 'minimum', 'maximum', 'minItems', 'maxItems']),
   formats: new Set(['date-time', 'date', 'time']),

@@ -1,4 +1,3 @@
-import { getModelCapabilities } from '@ai-sdk/anthropic/internal'
 import type { ModelParams } from '../domain/request.ts'
 import type { CallSettings } from './encode.ts'
 
@@ -23,15 +22,15 @@ const SHARES: Readonly<Record<Exclude<Effort, 'none'>, number>> = {
  * Settings for Anthropic under which thinking and answer together stay within `max_output_tokens`: budgets rest on it. Newer
  * models keep it by themselves; for those that think on a budget the AI SDK would add the budget on top of the bound.
  */
-export function anthropicSettings(model: string, params: ModelParams): CallSettings {
+export function anthropicSettings(params: ModelParams, isAdaptive: boolean): CallSettings {
   const whole = params.max_output_tokens ?? DEFAULT_MAX_TOKENS
   const effort = params.reasoning_effort
-  if (effort === undefined || effort === 'none' || getModelCapabilities(model).supportsAdaptiveThinking) {
+  if (effort === undefined || effort === 'none' || isAdaptive) {
     return { maxOutputTokens: whole, ...(effort !== undefined && { reasoning: effort }), notes: [] }
   }
   const budget = Math.max(LEAST_BUDGET, Math.floor(whole * SHARES[effort]))
   if (whole - budget < LEAST_BUDGET / 4) {
-    const note = `reasoning_effort is not sent: ${model} thinks with at least ${LEAST_BUDGET} tokens, and max_output_tokens leaves no room for an answer then`
+    const note = `reasoning_effort is not sent: the model thinks with at least ${LEAST_BUDGET} tokens, and max_output_tokens leaves no room for an answer then`
     return { maxOutputTokens: whole, notes: [note] }
   }
   return {

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
-import { type Dispatcher, Pool } from 'undici'
+import type { Dispatcher, Pool } from 'undici'
 import type { Exchange, WireReply, WireRequest } from './wire.ts'
 
 export interface TransportOptions {
@@ -28,36 +28,33 @@ export interface Transport {
 export function createTransport(options: TransportOptions = {}): Transport {
   const { connections = null, connectTimeoutMs = 10_000, maxReplyBytes = 32 * 1024 * 1024 } = options
   const pools = new Map<string, Pool>()
-  const places = new Map<string, { readonly pool: Pool; readonly path: string }>()
+  const places = new Map<string, Place>()
+  let isClosed = false
 
-  const poolOf = (origin: string): Pool => {
-    const known = pools.get(origin)
-    if (known !== undefined) return known
-    const pool = new Pool(origin, {
-      connections,
-      connect: { timeout: connectTimeoutMs },
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      maxResponseSize: maxReplyBytes,
-      allowH2: false,
-    })
-    pools.set(origin, pool)
-    return pool
-  }
-
-  // A model has one URL for all its requests: it is taken apart once.
-  const placeOf = (url: string) => {
-    const known = places.get(url)
-    if (known !== undefined) return known
+  // A model has one URL for all its requests: it is taken apart once. undici is loaded by the first request.
+  const locate = async (url: string): Promise<Place> => {
+    const { Pool } = await import('undici')
+    if (isClosed) throw new Error('the transport is closed')
     const { origin, pathname, search } = new URL(url)
-    const place = { pool: poolOf(origin), path: pathname + search }
+    const pool =
+      pools.get(origin) ??
+      new Pool(origin, {
+        connections,
+        connect: { timeout: connectTimeoutMs },
+        headersTimeout: 0,
+        bodyTimeout: 0,
+        maxResponseSize: maxReplyBytes,
+        allowH2: false,
+      })
+    pools.set(origin, pool)
+    const place = { pool, path: pathname + search }
     if (places.size >= 1000) places.clear()
     places.set(url, place)
     return place
   }
 
   const exchange = async (request: WireRequest): Promise<WireReply> => {
-    const { pool, path } = placeOf(request.url)
+    const { pool, path } = places.get(request.url) ?? (await locate(request.url))
     const reply = await dispatch(pool, path, request)
     const packed = reply.headers['content-encoding']
     return packed === undefined ? reply : { ...reply, body: await unpack(reply.body, packed, maxReplyBytes) }
@@ -66,40 +63,44 @@ export function createTransport(options: TransportOptions = {}): Transport {
   return Object.freeze({
     exchange,
     close: async () => {
-      const open = [...pools.values()]
-      pools.clear()
+      isClosed = true
       places.clear()
-      await Promise.all(open.map((pool) => pool.destroy()))
+      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
     },
   })
 }
 
+/** Where a URL leads: its origin's sockets, and what is asked there. */
+interface Place {
+  readonly pool: Pool
+  readonly path: string
+}
+
 /**
- * One request on a pool. It rejects the moment its signal aborts, even while a socket is still being made. Dispatched with a
+ * One request on a pool. It rejects the moment it is given up, even while a socket is still being made. Dispatched with a
  * handler of our own: `undici.request` would wrap each reply in a stream and an async resource, a third of its CPU.
  */
 function dispatch(pool: Pool, path: string, request: WireRequest): Promise<WireReply> {
   return new Promise((resolve, reject) => {
-    const { signal, body } = request
     const headers = { ...request.headers, 'accept-encoding': 'identity' }
     const chunks: Uint8Array[] = []
     let controller: Dispatcher.DispatchController | null = null
+    let cancelled: Error | null = null
     let status = 0
     let replyHeaders: Readonly<Record<string, string>> = {}
 
-    const giveUp = () => {
-      reject(signal.reason as Error)
-      controller?.abort(signal.reason as Error)
-    }
-    if (signal.aborted) return giveUp()
-    // Never taken off again: the signal belongs to this request, and goes with it.
-    signal.addEventListener('abort', giveUp, { once: true })
+    request.cancellation.onCancel((reason) => {
+      cancelled = reason
+      reject(reason)
+      controller?.abort(reason)
+    })
+    if (cancelled !== null) return
     pool.dispatch(
-      { method: 'POST', path, headers, body },
+      { method: 'POST', path, headers, body: request.body },
       {
         onRequestStart(begun) {
           controller = begun
-          if (signal.aborted) begun.abort(signal.reason as Error)
+          if (cancelled !== null) begun.abort(cancelled)
         },
         onResponseStart(_controller, statusCode, received) {
           status = statusCode

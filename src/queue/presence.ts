@@ -24,6 +24,9 @@ const SUFFIX = '.lock'
 /** Takes the lock and keeps it; nothing is ever written, and no journal is laid beside the file. */
 const LOCK = 'pragma journal_mode = memory; begin exclusive'
 
+/** Locks of this process. Nobody else may refer to one, and a handle that is collected as garbage is closed: its lock would be gone. */
+const held = new Set<DatabaseSync>()
+
 /** How long a registration waits for somebody who looks at its lock just then. */
 const LOOK_MS = 1_000
 
@@ -40,10 +43,12 @@ export async function openPresence({ dir }: { readonly dir: string }): Promise<P
       await sweep()
       const path = pathOf(workerId)
       const lock = takeLock(path)
+      held.add(lock)
       return Object.freeze({
         async release() {
+          if (!held.delete(lock)) return
           await rm(path, { force: true })
-          if (lock.isOpen) lock.close()
+          lock.close()
         },
       })
     },

@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+
 /** Hashes and ids are text in the domain and bytes in the tables: half the size in every row and index. */
 
 /** A sha-256 in hex as its 32 bytes. Throws for anything else: half a hash would be worse than none. */
@@ -14,7 +16,8 @@ export function hashText(bytes: Uint8Array): string {
 
 /** A UUID as its 16 bytes, which sort as the text does. */
 export function uuidBytes(uuid: string): Uint8Array {
-  const bytes = Buffer.from(uuid.replaceAll('-', ''), 'hex')
+  const parts = [uuid.slice(0, 8), uuid.slice(9, 13), uuid.slice(14, 18), uuid.slice(19, 23), uuid.slice(24)]
+  const bytes = Buffer.from(parts.join(''), 'hex')
   if (bytes.length !== 16 || uuid.length !== 36) throw new TypeError(`not a UUID: ${JSON.stringify(uuid)}`)
   return bytes
 }
@@ -26,9 +29,9 @@ export function uuidText(bytes: Uint8Array): string {
 }
 
 /**
- * The part of a request's hash that finds an answer: 16 of its 32 bytes, since this table is written in random order and its size is what a
- * row's commit costs most. A hit is believed only when the row's whole hash is the same.
+ * Under what an answer is found: 16 bytes of a hash over tenant, scope and request. The table of answers is written in random order, so that its
+ * size is what a commit costs; a hit is believed only when the row's own tenant and request are the same.
  */
-export function requestKey(requestHash: Uint8Array): Uint8Array {
-  return requestHash.subarray(0, 16)
+export function answerKey(tenantNo: number, scope: string, requestHash: string): Uint8Array {
+  return hash('sha256', `${tenantNo}\n${scope}\n${requestHash}`, 'buffer').subarray(0, 16)
 }

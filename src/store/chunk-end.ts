@@ -5,6 +5,7 @@ import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { CANCELLED, type Ending, outcomesOfPending, type PendingRow } from './chunk-pending.ts'
+import { countingChunks } from './chunk-record.ts'
 import { countersOf, plusCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { changeState } from './job-state.ts'
@@ -50,7 +51,7 @@ export async function cancelOpenChunk(
     .selectFrom('chunks as other')
     .select('other.chunk_no')
     .where('other.job_no', '=', ref.jobNo)
-    .where('other.counting', '=', sql.lit(1))
+    .where('other.chunk_no', 'in', countingChunks(db, ref.jobNo))
     .where('other.state', '=', 'leased')
   const chunk = await db
     .updateTable('chunks')

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Chunk, ChunkRef } from '../domain/chunk.ts'
 import { hashText } from './bytes.ts'
 import { countersOf } from './counters.ts'
@@ -13,6 +13,11 @@ export function selectChunks(db: Kysely<Database>) {
     )
     .selectAll('chunks')
     .select('segments.blob_key')
+}
+
+/** The numbers of the job's chunks that may have counters of their own: a few, found by an index of their own, however many chunks there are. */
+export function countingChunks(db: Kysely<Database>, jobNo: number) {
+  return db.selectFrom('chunks').select('chunk_no').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
 }
 
 /** One chunk as the manifest holds it. */

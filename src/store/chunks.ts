@@ -1,13 +1,14 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { ChunkRef } from '../domain/chunk.ts'
 import { cancelOpenChunk, completeChunk, failChunk } from './chunk-end.ts'
-import { chunkOf, readChunk, selectChunks } from './chunk-record.ts'
+import { chunkOf, countingChunks, readChunk, selectChunks } from './chunk-record.ts'
 import { plusCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { jobOf } from './job-record.ts'
 import { changeState } from './job-state.ts'
 import { bookLost } from './lost.ts'
 import { appendSegment, closeManifest, readIntakeProgress } from './manifest.ts'
+import type { Database } from './schema.ts'
 import type { Chunks, ClaimedChunk } from './store.ts'
 
 /**
@@ -66,22 +67,28 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
         .selectFrom('chunks')
         .select((eb) => eb.fn.countAll<number>().as('leased'))
         .where('job_no', '=', jobNo)
-        .where('counting', '=', sql.lit(1))
+        .where('chunk_no', 'in', countingChunks(reader, jobNo))
         .where('state', '=', 'leased')
         .executeTakeFirstOrThrow()
       return Number(leased)
     },
 
     async takeBack(tx, jobNo) {
-      const chunks = handle(tx).updateTable('chunks').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
-      await chunks.set({ state: 'ready', owner: null }).where('state', '=', 'leased').execute()
+      await updateCounting(handle(tx), jobNo)
+        .set({ state: 'ready', owner: null })
+        .where('state', '=', 'leased')
+        .execute()
     },
 
     async forgiveDeaths(tx, jobNo) {
-      const chunks = handle(tx).updateTable('chunks').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
-      await chunks.set({ deaths: 0 }).where('deaths', '>', 0).execute()
+      await updateCounting(handle(tx), jobNo).set({ deaths: 0 }).where('deaths', '>', 0).execute()
     },
   } satisfies Chunks)
+}
+
+function updateCounting(db: Kysely<Database>, jobNo: number) {
+  const chunks = db.updateTable('chunks').where('job_no', '=', jobNo)
+  return chunks.where('chunk_no', 'in', countingChunks(db, jobNo))
 }
 
 async function claimChunk(

@@ -23,6 +23,8 @@ export async function changeState(
     const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()
     if (job === undefined || !from.includes(job.state) || isTerminal(job.state) || !mayBecome(job.state, change.to))
       return false
+    const { fulfils } = change
+    if (fulfils !== undefined && job.wanted !== fulfils) return false
     const { numUpdatedRows } = await db
       .updateTable('jobs')
       .set({
@@ -34,6 +36,7 @@ export async function changeState(
       })
       .where('job_no', '=', jobNo)
       .where('state', '=', job.state)
+      .where((eb) => (fulfils === undefined ? eb.lit(true) : eb('wanted', '=', fulfils)))
       .executeTakeFirstOrThrow()
     // On PostgreSQL somebody may have changed it since it was read: then it is looked at anew.
     if (numUpdatedRows === 0n) continue

@@ -1,5 +1,6 @@
-import { sql, type Updateable } from 'kysely'
+import type { Updateable } from 'kysely'
 import { addCounters, type JobSettings } from '../domain/job.ts'
+import { countingChunks } from './chunk-record.ts'
 import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
@@ -141,7 +142,7 @@ async function readProgress({ reader }: StoreDatabase, jobNo: number): Promise<J
       .select(sumOfCounters)
       .select((eb) => eb.fn.sum<number>(eb.case().when('state', '=', 'leased').then(1).else(0).end()).as('leased'))
       .where('job_no', '=', jobNo)
-      .where('counting', '=', sql.lit(1))
+      .where('chunk_no', 'in', countingChunks(db, jobNo))
       .executeTakeFirstOrThrow()
     const job = jobOf(row)
     return {

@@ -19,6 +19,7 @@ export interface Database {
   rows: RowsTable
   attempts: AttemptsTable
   answers: AnswersTable
+  answers_recent: AnswersRecentTable
   events: EventsTable
   messages: MessagesTable
 }
@@ -191,12 +192,14 @@ export interface AttemptsTable {
 }
 
 interface AnswersTable {
-  tenant_no: number
-  scope: string
-  /** The first bytes of the request's hash; the row that it points at has the whole of it. */
-  request_key: Uint8Array
+  answer_key: Uint8Array
   job_no: number
   row_index: number
+}
+
+/** Answers in the order they came, until they are merged into `answers` in the order of their keys (sqlite-answers.ts). */
+interface AnswersRecentTable extends AnswersTable {
+  entry_no: Generated<number>
 }
 
 interface EventsTable {

@@ -4,10 +4,11 @@ import type { ChunkClaim, ChunkRef } from '../domain/chunk.ts'
 import type { Counters } from '../domain/job.ts'
 import type { Outcome } from '../domain/row.ts'
 import { INTENT_COLUMNS, intentValues } from './attempt-record.ts'
-import { hashBytes, requestKey } from './bytes.ts'
+import { answerKey } from './bytes.ts'
 import { COUNTER_COLUMNS } from './counters.ts'
 import type { RowsOfChunk } from './database.ts'
 import { ROW_COLUMNS, rowValues } from './outcome-record.ts'
+import { sqliteAnswers } from './sqlite-answers.ts'
 import { sqliteBooking } from './sqlite-booking.ts'
 import { mapped } from './sqlite-failure.ts'
 import { prepareCount, prepareInsert } from './sqlite-statement.ts'
@@ -30,15 +31,10 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
     job: handle.prepare('select bucket, tenant_no from jobs where job_no = ?'),
     row: prepareInsert(handle, 'rows', ROW_COLUMNS),
     intent: prepareInsert(handle, 'attempts', INTENT_COLUMNS, 'on conflict do nothing'),
-    answer: prepareInsert(
-      handle,
-      'answers',
-      ['tenant_no', 'scope', 'request_key', 'job_no', 'row_index'],
-      'on conflict do update set job_no = excluded.job_no, row_index = excluded.row_index',
-    ),
     count: prepareCount(handle, 'chunks', ['job_no', 'chunk_no']),
   }
   const booking = sqliteBooking(handle)
+  const answers = sqliteAnswers(handle)
 
   const insertOutcomes = (chunk: RowsOfChunk, outcomes: readonly Outcome[]) => {
     for (const outcome of outcomes) statements.row.run(...rowValues(chunk, outcome))
@@ -60,9 +56,10 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
       const { bucket, tenant_no } = jobOf(claim.jobNo)
       insertOutcomes({ bucket, jobNo: claim.jobNo, chunkNo: claim.chunkNo }, [outcome])
       if (answerScope === null || outcome.state !== 'succeeded' || outcome.requestHash === null) continue
-      const key = requestKey(hashBytes(outcome.requestHash))
-      statements.answer.run(tenant_no, answerScope, key, claim.jobNo, outcome.rowIndex)
+      const key = answerKey(tenant_no, answerScope, outcome.requestHash)
+      answers.add(key, claim.jobNo, outcome.rowIndex)
     }
+    answers.merge()
     for (const { claim, delta } of group.deltas) if (fence.holds(claim)) count(claim, delta)
     return fence.passed()
   }

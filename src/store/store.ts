@@ -84,6 +84,8 @@ export interface StateChange {
   readonly to: JobState
   readonly reason?: StateReason | null
   readonly detail?: string | null
+  /** Only while this is wanted of the job. */
+  readonly fulfils?: Wanted
   readonly atMs: number
 }
 
@@ -101,7 +103,8 @@ export interface Jobs {
   submission(jobNo: number): Promise<string>
   /**
    * Guarded change of state: happens only when the job stands in one of `from` (and domain/job.ts allows the change), and then records
-   * a `job.state` event. Clears `wanted` on leaving `running`. Keeps `activeMs`/`activeSinceMs` true. `false`: it stood elsewhere.
+   * a `job.state` event. Never out of a terminal state. A `pause` wish ends when the job pauses or finalizes, a `cancel` only when it is over.
+   * Keeps `activeMs`/`activeSinceMs` true. `false`: it stood elsewhere.
    */
   change(tx: StoreTx, jobNo: number, from: readonly JobState[], change: StateChange): Promise<boolean>
   /** Records a wish; `null` withdraws it. A `cancel` is never replaced by a `pause`. */
@@ -109,7 +112,10 @@ export interface Jobs {
   /** State, wish and settings of the given jobs, for heartbeats. */
   controls(jobNos: readonly number[]): Promise<readonly JobControl[]>
   set(jobNo: number, settings: Partial<JobSettings>, atMs: number): Promise<void>
-  /** Opens a new round on a terminal job: state `queued`. Rows and chunks are reopened by `rows.reopen`. */
+  /**
+   * Opens the next round on a terminal job: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. Rows and
+   * chunks are reopened by `rows.reopen`.
+   */
   openRound(tx: StoreTx, jobNo: number, round: NewRound): Promise<boolean>
   round(jobNo: number, round: number): Promise<Round | null>
   /** Totals of the job with those of its open chunks: exact at the time of the read, at a cost that does not grow with the rows. */
@@ -144,7 +150,10 @@ export interface JobProgress {
 }
 
 export interface Chunks {
-  /** The manifest, written by intake: one segment's chunks, its unreadable lines as outcomes, and the position, in one transaction. */
+  /**
+   * The manifest, written by intake: one segment's chunks, its unreadable lines as outcomes, and the position, in one transaction. Rejects with
+   * SluiceError `job_state` when the job takes no more input, or another process has committed this segment.
+   */
   appendSegment(segment: NewSegment): Promise<void>
   intakeProgress(jobNo: number): Promise<IntakeProgress>
   /** Closes the manifest: input hash and description are recorded; job totals are final. */
@@ -208,7 +217,7 @@ export interface RecordGroup {
     readonly outcome: Outcome
     readonly answerScope: string | null
   }[]
-  /** What each claim's counters gain by this group. */
+  /** What each claim's counters gain by this group: by its facts their attempts, tokens and cost, by its outcomes `countsOfOutcome`. */
   readonly deltas: readonly { readonly claim: ChunkClaim; readonly delta: Counters }[]
 }
 
@@ -236,8 +245,8 @@ export interface Rows {
   /** The rows that cost most, most first. */
   dearest(jobNo: number, limit: number): Promise<readonly StoredOutcome[]>
   /**
-   * For a new round: takes back the outcomes that match, makes their chunks `ready` in `round`, and lowers the job's totals. Attempts stay.
-   * Returns how many rows and which chunks.
+   * For a new round: takes back the outcomes that match, makes their chunks `ready` in `round`, and lowers the job's totals. Attempts stay, and
+   * so do unreadable lines, which no retry can mend. Returns how many rows and which chunks.
    */
   reopen(
     tx: StoreTx,

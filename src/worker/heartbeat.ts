@@ -1,62 +1,67 @@
-import type { JobSettings } from '../domain/job.ts'
 import type { Delivery } from '../queue/queue.ts'
-import type { HeldChunk } from './held-chunk.ts'
-import { type JobRun, order } from './job-run.ts'
+import { applySettings, type JobRun, order, WORKABLE } from './job-run.ts'
+import type { Shelf } from './shelf.ts'
 import type { StorageGuard } from './storage-guard.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** Leases are renewed and wishes are read this often (architecture §4: at most a second). */
 export const HEARTBEAT_MS = 1_000
 
-const WORKABLE: ReadonlySet<string> = new Set(['queued', 'running'])
-
 /**
- * One beat: renews the leases of the chunks held, drops those that were lost, and obeys what is wanted of the jobs. A beat that fails is
- * no loss by itself: leases outlive several.
+ * One beat: renews the leases held, drops the chunks whose lease was lost, frees those of dead workers, and obeys what is wanted of the jobs.
+ * A beat that fails is no loss by itself: leases outlive several.
  */
-export async function beat(deps: WorkerDeps, guard: StorageGuard, held: ReadonlySet<HeldChunk>, runs: ReadonlyMap<number, JobRun>): Promise<void> {
-  const { queue, store } = deps
-  const chunks = [...held].filter((chunk) => !chunk.closed)
-  if (chunks.length > 0) {
-    const kept = new Set((await guard.persist(() => queue.extend(chunks.map((chunk) => chunk.delivery)))).map(receiptOf))
-    for (const chunk of chunks) {
-      if (chunk.closed || kept.has(receiptOf(chunk.delivery))) continue
-      chunk.stale = true
-      deps.events.emit('chunk.stale', { jobNo: chunk.claim.jobNo, chunkNo: chunk.claim.chunkNo })
-    }
-  }
-  if (runs.size === 0) return
-  for (const control of await guard.persist(() => store.jobs.controls([...runs.keys()]))) {
-    const run = runs.get(control.jobNo)
-    if (run === undefined) continue
-    if (control.wanted !== null || !WORKABLE.has(control.state)) order(run, { kind: 'wish', reason: control.wantedReason, detail: null })
-    applySettings(deps, run, control.settings)
+export async function beat(deps: WorkerDeps, guard: StorageGuard, shelf: Shelf): Promise<void> {
+  await renewLeases(deps, guard, shelf)
+  await guard.persist(() => deps.queue.reclaim(deps.isGone))
+  if (shelf.runs.size === 0) return
+  const controls = await guard.persist(() => deps.store.jobs.controls([...shelf.runs.keys()]))
+  for (const { jobNo, state, wanted, wantedReason, settings } of controls) {
+    const run = shelf.runs.get(jobNo)
+    // All rows of a job that is finalizing have ended: there is nothing to stop.
+    if (run === undefined || state === 'finalizing') continue
+    if (wanted !== null || !WORKABLE.has(state)) order(run, { kind: 'wish', reason: wantedReason, detail: null })
+    applySettings(deps.governor, run, settings)
     checkTime(deps, run)
-    checkProvider(deps, run)
+  }
+  checkProviders(deps, shelf.runs.values())
+}
+
+async function renewLeases({ queue, events }: WorkerDeps, guard: StorageGuard, shelf: Shelf): Promise<void> {
+  const chunks = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale)
+  const deliveries = [...chunks.map((chunk) => chunk.delivery), ...shelf.arriving]
+  if (deliveries.length === 0) return
+  const kept = new Set((await guard.persist(() => queue.extend(deliveries))).map(receiptOf))
+  for (const chunk of chunks) {
+    if (chunk.closed || chunk.stale || kept.has(receiptOf(chunk.delivery))) continue
+    chunk.stale = true
+    events.emit('chunk.stale', { jobNo: chunk.claim.jobNo, chunkNo: chunk.claim.chunkNo })
   }
 }
 
-/** Puts a job's ceiling of concurrency into force for the accounts it uses. */
-export function applySettings(deps: WorkerDeps, run: JobRun, settings: JobSettings): void {
-  const max = settings.concurrency ?? run.spec.execution.concurrency.max
-  for (const target of run.targets.values()) deps.governor.setMax(target.account, max)
-}
-
+/** The limit is on the time that the job was active; a retry begins it anew. */
 function checkTime(deps: WorkerDeps, run: JobRun): void {
   const limitMs = run.spec.execution.timeout.jobMs
   if (limitMs === null) return
   const now = deps.runtime.now()
   const { activeMs, activeSinceMs } = run.job
-  if (activeMs + now - (activeSinceMs ?? now) > limitMs) {
-    order(run, { kind: 'own', reason: 'timeout', detail: `execution.timeout.job (${Math.round(limitMs / 1000)} s) has passed` })
-  }
+  const usedMs = Math.min(activeMs + now - (activeSinceMs ?? now), now - run.roundBeganMs)
+  if (usedMs <= limitMs) return
+  const detail = `execution.timeout.job (${Math.round(limitMs / 1000)} s) has passed`
+  order(run, { kind: 'own', reason: 'timeout', detail })
 }
 
-function checkProvider(deps: WorkerDeps, run: JobRun): void {
-  for (const target of run.targets.values()) {
-    if (!deps.governor.state(target.account).down) continue
-    order(run, { kind: 'own', reason: 'provider_down', detail: `${target.modelId} has not answered for minutes` })
+/** An outage that outlasts all patience stops every job that uses the account. Whoever resumes one of them waits anew. */
+function checkProviders({ governor }: WorkerDeps, runs: Iterable<JobRun>): void {
+  const down = new Set<string>()
+  for (const run of runs) {
+    for (const { account, modelId } of run.targets.values()) {
+      if (!governor.state(account).down) continue
+      down.add(account)
+      order(run, { kind: 'own', reason: 'provider_down', detail: `${modelId} has not answered for minutes` })
+    }
   }
+  for (const account of down) governor.forgiveOutage(account)
 }
 
 function receiptOf(delivery: Delivery): string {

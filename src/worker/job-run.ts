@@ -1,11 +1,18 @@
-import type { Job, StateReason } from '../domain/job.ts'
+import type { Job, JobSettings, JobState, StateReason } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
 import type { Spec } from '../domain/spec.ts'
+import type { Governor } from '../limit/governor.ts'
+import type { NewMessage } from '../queue/queue.ts'
 import type { RowProgram } from '../row/row.ts'
+
+/** States in which rows of a job may be worked on. */
+export const WORKABLE: ReadonlySet<JobState> = new Set<JobState>(['queued', 'running'])
 
 /** A job as one worker works on it, in its current round. */
 export interface JobRun {
   readonly job: Job
+  /** When the job's current round began: its creation, or the latest retry. */
+  readonly roundBeganMs: number
   readonly spec: Spec
   readonly columns: readonly string[]
   readonly program: RowProgram
@@ -16,7 +23,7 @@ export interface JobRun {
   /** Rows of this job that went to a fallback, seen by this process and before it. */
   fallbackRows: number
   /** Ended rows seen by this process since it took the job up: for `pause_if`. */
-  ended: { ok: number; failed: number }
+  ended: { readonly ok: number; readonly failed: number }
   /** Set once: no more rows of this job are sent by this worker. */
   stop: StopOrder | null
 }
@@ -40,8 +47,34 @@ export function order(run: JobRun, stop: StopOrder): void {
   if (run.stop === null || (run.stop.kind === 'leave' && stop.kind !== 'leave')) run.stop = stop
 }
 
+/** Puts a job's ceiling of concurrency into force for the accounts it uses. */
+export function applySettings(governor: Governor, run: JobRun, settings: JobSettings): void {
+  const max = settings.concurrency ?? run.spec.execution.concurrency.max
+  for (const target of run.targets.values()) governor.setMax(target.account, max)
+}
+
 /** Whether one more row may go to this fallback: its share is of all rows of the job, and at least one row. */
 export function fallbackAllowed(run: JobRun, fallbackIndex: number): boolean {
   const share = run.spec.model.fallback[fallbackIndex]?.maxShare ?? null
   return share === null || run.fallbackRows < Math.max(1, Math.floor(share * run.job.rowsTotal))
+}
+
+/** Counts ended rows for `pause_if`, and stops the run where too many have failed. */
+export function watchErrorRate(run: JobRun, ok: number, failed: number): void {
+  run.ended = { ok: run.ended.ok + ok, failed: run.ended.failed + failed }
+  const rule = run.spec.pauseIf
+  const ended = run.ended.ok + run.ended.failed
+  if (rule === null || ended < rule.afterRows || run.ended.failed / ended <= rule.failedOver) return
+  const share = Math.floor((run.ended.failed / ended) * 1000) / 10
+  const detail = `${run.ended.failed} of ${ended} rows failed (${share} %), over pause_if.failed_over`
+  order(run, { kind: 'own', reason: 'error_rate', detail })
+}
+
+/** Asks for the end of the run's round. */
+export function finalizeMessage({ job }: JobRun): NewMessage {
+  return {
+    task: { kind: 'finalize', jobNo: job.jobNo, round: job.round },
+    tenantNo: job.tenantNo,
+    priority: 'high',
+  }
 }

@@ -1,8 +1,8 @@
 import type { PastAttempt } from '../domain/attempt.ts'
 import { failure } from '../domain/failure.ts'
 import type { Outcome, Row } from '../domain/row.ts'
-import type { ClaimedChunk } from '../store/store.ts'
 import type { Delivery } from '../queue/queue.ts'
+import type { ClaimedChunk } from '../store/store.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
 import { fallbackAllowed, type JobRun } from './job-run.ts'
 import { outcomeOf, reusedOutcome } from './outcomes.ts'
@@ -19,7 +19,12 @@ export interface OpenedChunk {
  * Reads the rows of a claimed chunk that have no outcome yet, with their attempts of this round, and prepares each. Rows that cannot or need
  * not be sent (skipped, broken template, answered before) get their outcome here.
  */
-export async function openChunk(deps: WorkerDeps, run: JobRun, claimed: ClaimedChunk, delivery: Delivery): Promise<OpenedChunk> {
+export async function openChunk(
+  deps: WorkerDeps,
+  run: JobRun,
+  claimed: ClaimedChunk,
+  delivery: Delivery,
+): Promise<OpenedChunk> {
   const { chunk } = claimed
   const { store, runtime } = deps
   const [rows, ended, past] = await Promise.all([
@@ -42,7 +47,7 @@ export async function openChunk(deps: WorkerDeps, run: JobRun, claimed: ClaimedC
   const outcomes: Outcome[] = []
   const tasks: RowTask[] = []
   for (const row of pending) {
-    const prepared = prepareRow(held, row, past.get(row.index) ?? [], runtime.now())
+    const prepared = prepareRow(held, row, past.get(row.index) ?? [], runtime.now(), false)
     if ('task' in prepared) tasks.push(prepared.task)
     else outcomes.push(prepared.outcome)
   }
@@ -52,11 +57,19 @@ export async function openChunk(deps: WorkerDeps, run: JobRun, claimed: ClaimedC
 
 type PreparedRow = { readonly task: RowTask } | { readonly outcome: Outcome }
 
-/** Renders a row, or says how it ends without being sent. */
-export function prepareRow(held: HeldChunk, row: Row, past: readonly PastAttempt[], nowMs: number): PreparedRow {
+/** Renders a row, or says how it ends without being (further) sent. A row that goes to a fallback for the first time uses up a share of it. */
+export function prepareRow(
+  held: HeldChunk,
+  row: Row,
+  past: readonly PastAttempt[],
+  nowMs: number,
+  hadFallback: boolean,
+): PreparedRow {
   const { run } = held
   const prepared = run.program.prepare(row, past, { fallbackAllowed: (index) => fallbackAllowed(run, index) })
   if (prepared.kind === 'send') {
+    const fallback = prepared.fallbackIndex >= 0
+    if (fallback && !hadFallback) run.fallbackRows += 1
     return {
       task: {
         held,
@@ -64,7 +77,7 @@ export function prepareRow(held: HeldChunk, row: Row, past: readonly PastAttempt
         past,
         next: prepared,
         requestHash: past[0]?.requestHash ?? prepared.requestHash,
-        fallback: prepared.fallbackIndex >= 0,
+        fallback: fallback || hadFallback,
         firstSentMs: past[0]?.startedAtMs ?? null,
       },
     }
@@ -75,7 +88,7 @@ export function prepareRow(held: HeldChunk, row: Row, past: readonly PastAttempt
     output: null,
     model: null,
     requestHash: past[0]?.requestHash ?? null,
-    fallback: false,
+    fallback: hadFallback,
     firstSentMs: past[0]?.startedAtMs ?? null,
     endedAtMs: nowMs,
   })
@@ -92,7 +105,7 @@ async function reuse(deps: WorkerDeps, run: JobRun, tasks: readonly RowTask[]) {
   const left = tasks.filter((task) => {
     const answer = answers.get(task.requestHash)
     if (answer === undefined || answer.output === null || !isAccepted(run, task, answer.output)) return true
-    reused.push(reusedOutcome(run, task.row, task.requestHash, answer, deps.runtime.now()))
+    reused.push(reusedOutcome(task, answer, deps.runtime.now()))
     return false
   })
   return { left, reused }

@@ -7,6 +7,7 @@ import type { Outcome, OutcomeState, Row } from '../domain/row.ts'
 import type { StoredOutcome } from '../domain/stored.ts'
 import { costOf, NO_USAGE } from '../domain/usage.ts'
 import type { Settled } from '../row/row.ts'
+import type { RowTask } from './held-chunk.ts'
 import type { JobRun, TargetRun } from './job-run.ts'
 
 /** Text cut to the cap for replies, on a character. */
@@ -18,7 +19,13 @@ export function capReply(text: string | null): string | null {
 }
 
 /** How an ended request is booked. Tokens count also where the answer was of no use: they were paid for. */
-export function factOf(intent: AttemptIntent, target: TargetRun, completion: Completion, settled: Settled['attempt'], endedAtMs: number): AttemptFact {
+export function factOf(
+  intent: AttemptIntent,
+  target: TargetRun,
+  completion: Completion,
+  settled: Settled['attempt'],
+  endedAtMs: number,
+): AttemptFact {
   const usage = completion.usage ?? NO_USAGE
   const failure = completion.ok ? null : completion.failure
   return {
@@ -85,7 +92,10 @@ export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], e
     lane: past.length === 0 ? null : 'live',
     inputTokens: past.reduce((sum, attempt) => sum + attempt.inputTokens, 0),
     outputTokens: past.reduce((sum, attempt) => sum + attempt.outputTokens, 0),
-    costNano: past.reduce<NanoUsd | null>((sum, attempt) => (sum === null || attempt.costNano === null ? null : sum + attempt.costNano), 0),
+    costNano: past.reduce<NanoUsd | null>(
+      (sum, attempt) => (sum === null || attempt.costNano === null ? null : sum + attempt.costNano),
+      0,
+    ),
     latencyMs: ending.firstSentMs === null ? null : Math.max(0, Math.round(ending.endedAtMs - ending.firstSentMs)),
     requestHash: ending.requestHash,
     specHash: run.job.specHash,
@@ -95,17 +105,17 @@ export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], e
   }
 }
 
-/** The outcome of a row whose answer an earlier row has already paid for. */
-export function reusedOutcome(run: JobRun, row: Row, requestHash: string, answer: StoredOutcome, endedAtMs: number): Outcome {
-  const fresh = outcomeOf(run, row, [], {
+/** The outcome of a row whose answer an earlier row has already paid for. What its own attempts used before stays with it. */
+export function reusedOutcome(task: RowTask, answer: StoredOutcome, endedAtMs: number): Outcome {
+  const outcome = outcomeOf(task.held.run, task.row, task.past, {
     state: 'succeeded',
     failure: null,
     output: answer.output,
     model: answer.model,
-    requestHash,
-    fallback: false,
+    requestHash: task.requestHash,
+    fallback: task.fallback,
     firstSentMs: null,
     endedAtMs,
   })
-  return { ...fresh, lane: 'cache', latencyMs: 0 }
+  return { ...outcome, lane: 'cache', latencyMs: 0 }
 }

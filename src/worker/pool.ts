@@ -22,145 +22,92 @@ export interface Pool {
   readonly inFlight: number
   /** Takes back the rows of a chunk that are not under way; they stay pending. */
   drop(held: HeldChunk): void
+  /** Lets go of the governor and of every row that waits. */
+  close(): void
+}
+
+interface PoolPartners {
+  readonly recorder: Recorder
+  readonly guard: StorageGuard
+  /** Hangs up on what is in flight; nothing is sent any more. */
+  readonly hangUp: AbortSignal
+  /** Hears when a chunk has no row under way any more. */
+  readonly onIdle: (held: HeldChunk) => void
+  readonly onDefect: (error: unknown) => void
 }
 
 const OUTAGE_CAUSES: ReadonlySet<Cause> = new Set<Cause>(['connection', 'timeout', 'provider_error'])
+const NOT_SENT = Object.freeze({ cause: 'cancelled', retryAfterMs: null, limits: null })
 
-/** Creates the pool of one worker. `onIdle` hears when a chunk has no row under way any more. */
-export function createPool(
-  deps: WorkerDeps,
-  more: {
-    readonly recorder: Recorder
-    readonly guard: StorageGuard
-    readonly abandon: AbortSignal
-    /** Whether the chunk is still ours: answers at once, unless this process was out of the world for so long that somebody may have taken it. */
-    readonly stillOurs: (held: HeldChunk) => boolean | Promise<boolean>
-    readonly onIdle: (held: HeldChunk) => void
-    readonly onDefect: (held: HeldChunk, error: unknown) => void
-  },
-): Pool {
-  const { runtime, governor, lane, events } = deps
-  const { recorder, guard } = more
+/** What came of a request that was sent. */
+interface Sent {
+  readonly intent: AttemptIntent
+  readonly completion: Completion
+  /** The provider as a whole is out. */
+  readonly outage: boolean
+}
+
+/** Creates the pool of one worker. */
+export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
+  const { runtime, governor } = deps
+  const { recorder, guard, hangUp } = partners
   const ready = createReadyQueues()
+  /** Rows that back off, and how to call each off. */
+  const waiting = new Map<RowTask, () => void>()
   let inFlight = 0
 
-  const targetOf = (task: RowTask) => task.held.run.targets.get(task.next.fallbackIndex) as TargetRun
   const mayRun = (task: RowTask) => !task.held.stale && task.held.run.stop === null
-
   const add = (task: RowTask) => {
     if (mayRun(task)) ready.push(targetOf(task).account, task)
   }
   const later = (task: RowTask, ms: number) => {
-    runtime.after(ms, () => {
+    const cancel = runtime.after(ms, () => {
+      waiting.delete(task)
       add(task)
       pump()
     })
+    waiting.set(task, cancel)
   }
-
-  const send = async (
-    task: RowTask,
-    slot: Slot,
-  ): Promise<{ intent: AttemptIntent; completion: Completion; outage: boolean } | null> => {
-    const target = targetOf(task)
-    const intent = intentOf(deps, task, target)
-    const go = (await recorder.intend(task.held, intent)) && (await more.stillOurs(task.held))
-    if (!go || more.abandon.aborted) {
-      slot.release({ cause: 'cancelled', retryAfterMs: null, limits: null })
-      return null
+  const callOff = (which: (task: RowTask) => boolean) => {
+    for (const [task, cancel] of waiting) {
+      if (!which(task)) continue
+      cancel()
+      waiting.delete(task)
     }
-    task.firstSentMs ??= runtime.now()
-    const completion = await lane.send(task.next.request, {
-      attemptId: intent.id,
-      timeoutMs: task.held.run.spec.execution.timeout.requestMs,
-      signal: more.abandon,
-    })
-    const failure = completion.ok ? null : completion.failure
-    // A request that was refused for good says nothing against the provider.
-    const cause = failure === null ? null : failure.retryable || failure.cause === 'cancelled' ? failure.cause : null
-    const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits: completion.limits })
-    if (completion.limits !== null) events.emit('limit.signal', { account: target.account, signal: completion.limits })
-    // Abandoned: whether it was billed nobody knows. It stays open in the ledger, and whoever takes the chunk up books it as lost.
-    if (failure?.cause === 'cancelled') return null
-    return { intent, completion, outage }
   }
 
-  const run = async (task: RowTask, slot: Slot): Promise<void> => {
-    const sent = await send(task, slot)
-    if (sent === null) return
+  const start = async (task: RowTask, slot: Slot) => {
     const { held } = task
-    const settled = excuse(held.run.program.settle(task.row, task.past, task.next, sent.completion), sent.outage)
-    const now = runtime.now()
-    const fact = factOf(sent.intent, targetOf(task), sent.completion, settled.attempt, now)
-    task.past = [...task.past, pastOf(fact)]
-    const { next } = settled
-    if (next.kind === 'succeeded' || next.kind === 'failed') {
-      const model = sent.completion.modelAnswered
-      const failure = next.kind === 'failed' ? next.failure : null
-      const output = next.kind === 'succeeded' ? next.output : null
-      const { requestHash, fallback, firstSentMs } = task
-      const ending = {
-        state: next.kind,
-        failure,
-        output,
-        model,
-        requestHash,
-        fallback,
-        firstSentMs,
-        endedAtMs: now,
-      } as const
-      recorder.end(held, fact, outcomeOf(held.run, task.row, task.past, ending))
-    } else {
-      recorder.end(held, fact, null)
-      if (next.kind === 'pause') pauseFor(held, next.failure.cause, next.failure.message)
-      else again(task, next.when, next.failure.retryAfterMs)
-    }
-    const tokens = fact.usage.inputTokens + fact.usage.outputTokens
-    events.emit('attempt.ended', { jobNo: held.claim.jobNo, cause: fact.cause, tokens, again: next.kind === 'again' })
-  }
-
-  /** The row's next request: another step, or another model. Its wait is its own; the account's hold comes on top. */
-  const again = (task: RowTask, when: 'now' | 'wait', askedMs: number | null) => {
-    const prepared = prepareRow(task.held, task.row, task.past, runtime.now())
-    if (!('task' in prepared)) {
-      recorder.end(task.held, null, { ...prepared.outcome, fallback: task.fallback })
-      return
-    }
-    if (prepared.task.next.fallbackIndex > task.next.fallbackIndex && !task.fallback) {
-      task.fallback = true
-      task.held.run.fallbackRows += 1
-    }
-    task.next = prepared.task.next
-    if (when === 'now') add(task)
-    else later(task, backoffMs(task.past.length, runtime.random(), askedMs))
-  }
-
-  const start = (task: RowTask, slot: Slot) => {
     inFlight += 1
-    task.held.inFlight += 1
-    run(task, slot)
-      .catch((error: unknown) => more.onDefect(task.held, error))
-      .finally(() => {
-        inFlight -= 1
-        task.held.inFlight -= 1
-        if (task.held.inFlight === 0) more.onIdle(task.held)
-        pump()
-      })
+    held.inFlight += 1
+    try {
+      const sent = await send(deps, partners, task, slot)
+      const wait = sent === null ? null : settle(deps, recorder, task, sent)
+      if (wait === 0) add(task)
+      else if (wait !== null) later(task, wait)
+    } catch (error) {
+      partners.onDefect(error)
+    } finally {
+      inFlight -= 1
+      held.inFlight -= 1
+      if (held.inFlight === 0) partners.onIdle(held)
+      pump()
+    }
   }
-
   const pumpAccount = (account: string) => {
-    while (!recorder.full && !guard.failing && !more.abandon.aborted) {
+    while (!recorder.full && !guard.failing && !hangUp.aborted) {
       const task = ready.peek(account, mayRun)
       if (task === null) return
       const slot = governor.take(account, task.next.estimatedTokens)
       if (slot === null) return
       ready.shift(account)
-      start(task, slot)
+      void start(task, slot)
     }
   }
   const pump = () => {
     for (const account of ready.accounts()) pumpAccount(account)
   }
-  governor.onRoom(pumpAccount)
+  const leaveGovernor = governor.onRoom(pumpAccount)
 
   return Object.freeze({
     add(tasks: readonly RowTask[]) {
@@ -171,12 +118,99 @@ export function createPool(
     get inFlight() {
       return inFlight
     },
-    drop: (held: HeldChunk) => ready.drop(held),
+    drop(held: HeldChunk) {
+      ready.drop(held)
+      callOff((task) => task.held === held)
+    },
+    close() {
+      leaveGovernor()
+      callOff(() => true)
+    },
   })
 }
 
-function intentOf(deps: WorkerDeps, task: RowTask, target: TargetRun): AttemptIntent {
+/** Writes the attempt down, and then sends it. `null`: it was not sent, or was hung up on; the row stays pending. */
+async function send(deps: WorkerDeps, partners: PoolPartners, task: RowTask, slot: Slot): Promise<Sent | null> {
+  const { hangUp } = partners
+  const intent = intentOf(deps, task)
+  const go = await partners.recorder.intend(task.held, intent)
+  if (!go || hangUp.aborted) {
+    slot.release(NOT_SENT)
+    return null
+  }
+  task.firstSentMs ??= intent.startedAtMs
+  const { requestMs } = task.held.run.spec.execution.timeout
+  const options = { attemptId: intent.id, timeoutMs: requestMs, signal: hangUp }
+  const completion = await deps.lane.send(task.next.request, options).catch((error: unknown) => {
+    slot.release(NOT_SENT)
+    throw error
+  })
+  const failure = completion.ok ? null : completion.failure
+  // A request that was refused for good says nothing against the provider.
+  const cause = failure === null ? null : failure.retryable || failure.cause === 'cancelled' ? failure.cause : null
+  const { limits } = completion
+  const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits })
+  if (limits !== null) deps.events.emit('limit.signal', { account: targetOf(task).account, signal: limits })
+  // Abandoned: whether it was billed nobody knows. It stays open in the ledger, and whoever takes the chunk up books it as lost.
+  return failure?.cause === 'cancelled' ? null : { intent, completion, outage }
+}
+
+/** Books what came back, with the row's outcome where that was the last. Returns after how many ms the row asks again; `null`: not in this run. */
+function settle(deps: WorkerDeps, recorder: Recorder, task: RowTask, sent: Sent): number | null {
+  const { held, row } = task
+  const { run } = held
+  const now = deps.runtime.now()
+  const settled = excuse(run.program.settle(row, task.past, task.next, sent.completion), sent.outage)
+  const { next } = settled
+  const fact = factOf(sent.intent, targetOf(task), sent.completion, settled.attempt, now)
+  task.past = [...task.past, pastOf(fact)]
+  if (next.kind === 'pause') {
+    recorder.end(held, fact, null)
+    const { cause, message } = next.failure
+    const reason = cause === 'quota_exhausted' ? 'quota' : cause === 'credentials' ? 'credentials' : 'provider_down'
+    order(run, { kind: 'own', reason, detail: message })
+    return null
+  }
+  if (next.kind === 'again') {
+    // Another step, or another model. The wait is the row's own; the account's hold comes on top.
+    const prepared = prepareRow(held, row, task.past, now, task.fallback)
+    if ('outcome' in prepared) {
+      recorder.end(held, fact, prepared.outcome)
+      return null
+    }
+    recorder.end(held, fact, null)
+    task.next = prepared.task.next
+    task.fallback = prepared.task.fallback
+    return next.when === 'now' ? 0 : backoffMs(task.past.length, deps.runtime.random(), next.failure.retryAfterMs)
+  }
+  const outcome = outcomeOf(run, row, task.past, {
+    state: next.kind,
+    failure: next.kind === 'failed' ? next.failure : null,
+    output: next.kind === 'succeeded' ? next.output : null,
+    model: sent.completion.modelAnswered,
+    requestHash: task.requestHash,
+    fallback: task.fallback,
+    firstSentMs: task.firstSentMs,
+    endedAtMs: now,
+  })
+  recorder.end(held, fact, outcome)
+  return null
+}
+
+/** During an outage a row's failure is the provider's: it uses nothing up, and the row is asked again. */
+function excuse(settled: Settled, outage: boolean): Settled {
+  const { cause } = settled.attempt
+  if (!outage || cause === null || !OUTAGE_CAUSES.has(cause)) return settled
+  if (settled.next.kind !== 'again' && settled.next.kind !== 'failed') return settled
+  return {
+    attempt: { ...settled.attempt, counts: false },
+    next: { kind: 'again', when: 'wait', failure: settled.next.failure },
+  }
+}
+
+function intentOf(deps: WorkerDeps, task: RowTask): AttemptIntent {
   const { held, next } = task
+  const target = targetOf(task)
   const worst = {
     inputTokens: next.worstInputTokens,
     cachedInputTokens: 0,
@@ -202,18 +236,6 @@ function intentOf(deps: WorkerDeps, task: RowTask, target: TargetRun): AttemptIn
   }
 }
 
-/** During an outage a row's failure is the provider's: it uses nothing up, and the row is asked again. */
-function excuse(settled: Settled, outage: boolean): Settled {
-  const { cause } = settled.attempt
-  if (!outage || cause === null || !OUTAGE_CAUSES.has(cause)) return settled
-  if (settled.next.kind !== 'again' && settled.next.kind !== 'failed') return settled
-  return {
-    attempt: { ...settled.attempt, counts: false },
-    next: { kind: 'again', when: 'wait', failure: settled.next.failure },
-  }
-}
-
-function pauseFor(held: HeldChunk, cause: Cause, message: string): void {
-  const reason = cause === 'quota_exhausted' ? 'quota' : cause === 'credentials' ? 'credentials' : 'provider_down'
-  order(held.run, { kind: 'own', reason, detail: message })
+function targetOf(task: RowTask): TargetRun {
+  return task.held.run.targets.get(task.next.fallbackIndex) as TargetRun
 }

@@ -1,22 +1,25 @@
+import { setImmediate } from 'node:timers/promises'
 import type { AttemptFact, AttemptIntent } from '../domain/attempt.ts'
 import type { ChunkClaim } from '../domain/chunk.ts'
-import type { Cause } from '../domain/failure.ts'
+import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
 import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
+import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { Outcome } from '../domain/row.ts'
 import type { Events } from '../events.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
 import type { HeldChunk } from './held-chunk.ts'
+import { finalizeMessage } from './job-run.ts'
 import type { StorageGuard } from './storage-guard.ts'
 
-/** Entries that one commit takes at the most: more would stall the event loop (engines.md §1). */
-const GROUP_MAX = 128
+/** Entries that one commit takes at the most, an attempt being up to three: more would stall the event loop (engines.md §1). */
+const GROUP_MAX = 300
 /** Entries that may wait before the pool stops sending. */
 const BACKLOG_MAX = 2_000
 
 /**
- * Writes down what happened, in natural groups: whatever has come in while the previous commit was under way goes into the next one. It waits
+ * Writes down what happened, in natural groups: whatever has come in by the time the previous commit is over goes into the next one. It waits
  * for no count and no clock. Only after the commit is anyone told.
  */
 export interface Recorder {
@@ -30,38 +33,91 @@ export interface Recorder {
   readonly full: boolean
   /** Time of the last commit, on the runtime's clock. */
   readonly lastCommitMs: number | null
-  /** Resolves when all that was handed in so far is durable; rejects when the store gave up. */
+  /** Resolves when all that was handed in so far is durable, or never will be: then `onBroken` has heard why. */
   flush(): Promise<void>
 }
 
 interface Group {
-  readonly intents: { readonly held: HeldChunk; readonly intent: AttemptIntent; readonly resolve: (go: boolean) => void }[]
-  readonly facts: AttemptFact[]
+  readonly intents: {
+    readonly held: HeldChunk
+    readonly intent: AttemptIntent
+    readonly resolve: (go: boolean) => void
+  }[]
+  readonly facts: { readonly held: HeldChunk; readonly fact: AttemptFact; readonly last: boolean }[]
   readonly outcomes: { readonly held: HeldChunk; readonly outcome: Outcome }[]
+  /** What each chunk's counters gain. */
   readonly deltas: Map<HeldChunk, Counters>
   readonly closing: HeldChunk[]
+  readonly over: PromiseWithResolvers<void>
 }
 
-const emptyGroup = (): Group => ({ intents: [], facts: [], outcomes: [], deltas: new Map(), closing: [] })
-const sizeOf = (group: Group) => group.intents.length + group.facts.length + group.outcomes.length + group.closing.length
+const emptyGroup = (): Group => ({
+  intents: [],
+  facts: [],
+  outcomes: [],
+  deltas: new Map(),
+  closing: [],
+  over: Promise.withResolvers(),
+})
+const sizeOf = (group: Group) =>
+  group.intents.length + group.facts.length + group.outcomes.length + group.closing.length
 
-/** Creates the recorder of one worker. `onClosed` hears of chunks whose closing commit returned, or whose epoch had passed. */
-export function createRecorder(deps: {
+interface RecorderDeps {
   readonly store: Store
   readonly queue: Queue
   readonly runtime: Runtime
   readonly events: Events
   readonly guard: StorageGuard
+  /** Hears after each commit. */
   readonly onRoom: () => void
+  /** Hears of chunks whose closing commit returned, or whose epoch had passed. */
   readonly onClosed: (held: HeldChunk) => void
-}): Recorder {
-  const { store, queue, runtime, events } = deps
+  /** Hears once, when a commit could not be made: nothing more is written. */
+  readonly onBroken: (error: unknown) => void
+}
+
+/** Creates the recorder of one worker. */
+export function createRecorder(deps: RecorderDeps): Recorder {
   let groups: Group[] = [emptyGroup()]
-  let running: Promise<void> | null = null
+  let committing: Group | null = null
+  let state: 'idle' | 'writing' | 'broken' = 'idle'
   let lastCommitMs: number | null = null
   let backlog = 0
 
-  const open = (): Group => {
+  const write = async () => {
+    while (sizeOf(groups[0] as Group) > 0) {
+      // A commit does not yield to the event loop: without this turn, each answer that came in meanwhile would get a commit of its own.
+      await setImmediate()
+      const group = groups.shift() as Group
+      if (groups.length === 0) groups.push(emptyGroup())
+      committing = group
+      const result = await commit(deps, group)
+      backlog -= sizeOf(group)
+      lastCommitMs = deps.runtime.now()
+      tell(deps, group, result)
+      group.over.resolve()
+      committing = null
+      deps.onRoom()
+    }
+    state = 'idle'
+  }
+  const giveUp = (error: unknown) => {
+    state = 'broken'
+    const unwritten = committing === null ? groups : [committing, ...groups]
+    groups = [emptyGroup()]
+    deps.onBroken(error)
+    for (const group of unwritten) {
+      for (const entry of group.intents) entry.resolve(false)
+      group.over.resolve()
+    }
+  }
+  /** The group that takes the next entry; it will be written soon. */
+  const open = (entries: number): Group => {
+    backlog += entries
+    if (state === 'idle') {
+      state = 'writing'
+      queueMicrotask(() => write().catch(giveUp))
+    }
     const last = groups[groups.length - 1] as Group
     if (sizeOf(last) < GROUP_MAX) return last
     const next = emptyGroup()
@@ -69,113 +125,30 @@ export function createRecorder(deps: {
     return next
   }
 
-  const close = (group: Group, held: HeldChunk) => {
-    group.closing.push(held)
-    backlog += 1
-  }
-
-  const commit = (group: Group) =>
-    deps.guard.persist(() =>
-      store.write(async (tx) => {
-        const stale = await store.rows.record(tx, {
-          intents: group.intents.map((entry) => entry.intent),
-          facts: group.facts,
-          outcomes: group.outcomes.map(({ held, outcome }) => ({ claim: held.claim, outcome, answerScope: held.run.answerScope })),
-          deltas: [...group.deltas].map(([held, delta]) => ({ claim: held.claim, delta })),
-        })
-        const passed = new Set(stale.map(nameOf))
-        const closed: HeldChunk[] = []
-        for (const held of [...group.closing].sort((a, b) => a.claim.chunkNo - b.claim.chunkNo)) {
-          if (passed.has(nameOf(held.claim))) continue
-          const result = await store.chunks.complete(tx, held.claim, runtime.now())
-          if (result === 'stale') {
-            passed.add(nameOf(held.claim))
-            continue
-          }
-          await queue.complete(tx, held.delivery)
-          if (result === 'last') await queue.enqueue(tx, [finalizeMessage(held)])
-          closed.push(held)
-        }
-        return { passed, closed }
-      }),
-    )
-
-  const tell = (group: Group, passed: ReadonlySet<string>, closed: readonly HeldChunk[]) => {
-    for (const entry of group.intents) {
-      if (passed.has(nameOf(entry.held.claim))) entry.held.stale = true
-      entry.resolve(!entry.held.stale)
-    }
-    for (const held of [...group.deltas.keys(), ...group.closing]) {
-      if (held.stale || !passed.has(nameOf(held.claim))) continue
-      held.stale = true
-      events.emit('chunk.stale', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
-    }
-    for (const [held, delta] of group.deltas) {
-      const mine = group.outcomes.filter((entry) => entry.held === held)
-      if (held.stale || mine.length === 0) continue
-      const causes = mine.flatMap((entry): Cause[] => (entry.outcome.cause === null ? [] : [entry.outcome.cause]))
-      events.emit('rows.ended', { jobNo: held.claim.jobNo, rows: mine.length, delta, causes })
-    }
-    for (const held of closed) {
-      held.closed = true
-      events.emit('chunk.done', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
-    }
-    for (const held of group.closing) deps.onClosed(held)
-  }
-
-  const loop = async () => {
-    while (sizeOf(groups[0] as Group) > 0) {
-      const group = groups.shift() as Group
-      if (groups.length === 0) groups.push(emptyGroup())
-      const { passed, closed } = await commit(group)
-      lastCommitMs = runtime.now()
-      backlog -= sizeOf(group)
-      tell(group, passed, closed)
-      deps.onRoom()
-    }
-  }
-  const kick = () => {
-    // A microtask later: whatever ends in the same turn of the loop shares the commit.
-    running ??= Promise.resolve()
-      .then(loop)
-      .finally(() => {
-        running = null
-        if (sizeOf(groups[0] as Group) > 0 && !deps.guard.failing) kick()
-      })
-    running.catch(() => {
-      // The guard has told the worker; flush() rejects for whoever waits.
-      for (const group of groups) for (const entry of group.intents) entry.resolve(false)
-      groups = [emptyGroup()]
-    })
-  }
-
   return Object.freeze({
     intend(held: HeldChunk, intent: AttemptIntent) {
-      if (held.stale) return Promise.resolve(false)
-      return new Promise<boolean>((resolve) => {
-        open().intents.push({ held, intent, resolve })
-        backlog += 1
-        kick()
-      })
+      if (held.stale || state === 'broken') return Promise.resolve(false)
+      return new Promise<boolean>((resolve) => open(1).intents.push({ held, intent, resolve }))
     },
     end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null) {
-      const group = open()
+      if (state === 'broken') return
+      if (outcome !== null) held.open -= 1
+      const closes = outcome !== null && held.open === 0
+      const group = open(Number(fact !== null) + Number(outcome !== null) + Number(closes))
+      let delta = group.deltas.get(held) ?? NO_COUNTS
       if (fact !== null) {
-        group.facts.push(fact)
-        backlog += 1
+        group.facts.push({ held, fact, last: outcome !== null })
+        delta = addCounters(delta, usedBy(fact))
       }
       if (outcome !== null) {
         group.outcomes.push({ held, outcome })
-        backlog += 1
-        held.open -= 1
-        if (held.open === 0) close(group, held)
+        delta = addCounters(delta, countsOfOutcome(outcome))
       }
-      group.deltas.set(held, addCounters(group.deltas.get(held) ?? NO_COUNTS, countersOf(fact, outcome)))
-      kick()
+      group.deltas.set(held, delta)
+      if (closes) group.closing.push(held)
     },
     close(held: HeldChunk) {
-      close(open(), held)
-      kick()
+      if (state !== 'broken') open(1).closing.push(held)
     },
     get full() {
       return backlog >= BACKLOG_MAX
@@ -184,40 +157,95 @@ export function createRecorder(deps: {
       return lastCommitMs
     },
     async flush() {
-      while (running !== null) await running
+      const last = groups[groups.length - 1] as Group
+      await (sizeOf(last) > 0 ? last : committing)?.over.promise
     },
   })
+}
+
+interface Committed {
+  /** Claims whose epoch had passed. */
+  readonly passed: ReadonlySet<string>
+  readonly closed: readonly HeldChunk[]
+}
+
+/** One transaction: attempts, outcomes and counters; and with a chunk's last outcome its end. */
+function commit({ store, queue, runtime, guard }: RecorderDeps, group: Group): Promise<Committed> {
+  const closing = group.closing.toSorted((a, b) => a.claim.chunkNo - b.claim.chunkNo)
+  return guard.persist(() =>
+    store.write(async (tx) => {
+      const stale = await store.rows.record(tx, {
+        intents: group.intents.map((entry) => entry.intent),
+        facts: group.facts.map((entry) => entry.fact),
+        outcomes: group.outcomes.map(({ held, outcome }) => ({
+          claim: held.claim,
+          outcome,
+          answerScope: held.run.answerScope,
+        })),
+        deltas: [...group.deltas].map(([held, delta]) => ({ claim: held.claim, delta })),
+      })
+      const passed = new Set(stale.map(nameOf))
+      const closed: HeldChunk[] = []
+      for (const held of closing) {
+        if (passed.has(nameOf(held.claim))) continue
+        const result = await store.chunks.complete(tx, held.claim, runtime.now())
+        if (result === 'stale') {
+          passed.add(nameOf(held.claim))
+          continue
+        }
+        await queue.complete(tx, held.delivery)
+        if (result === 'last') await queue.enqueue(tx, [finalizeMessage(held.run)])
+        closed.push(held)
+      }
+      return { passed, closed }
+    }),
+  )
+}
+
+/** Says what the commit holds, and what it does not. */
+function tell({ events, onClosed }: RecorderDeps, group: Group, { passed, closed }: Committed): void {
+  const hasPassed = (held: HeldChunk) => passed.size > 0 && passed.has(nameOf(held.claim))
+  if (passed.size > 0) {
+    const named = [...group.intents.map((entry) => entry.held), ...group.deltas.keys(), ...group.closing]
+    for (const held of named) {
+      if (held.stale || !hasPassed(held)) continue
+      held.stale = true
+      events.emit('chunk.stale', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
+    }
+  }
+  for (const { held, resolve } of group.intents) resolve(!held.stale)
+  for (const { held, fact, last } of group.facts) {
+    const { usage, cause } = fact
+    const again = !last && cause !== null && CAUSE_RULES[cause].retry !== 'pause'
+    const tokens = usage.inputTokens + usage.outputTokens
+    events.emit('attempt.ended', { jobNo: held.claim.jobNo, cause, tokens, again })
+  }
+  for (const [held, delta] of group.deltas) {
+    const outcomes = group.outcomes.filter((entry) => entry.held === held)
+    if (outcomes.length === 0 || hasPassed(held)) continue
+    const causes = outcomes.flatMap(({ outcome }): Cause[] => (outcome.cause === null ? [] : [outcome.cause]))
+    events.emit('rows.ended', { jobNo: held.claim.jobNo, rows: outcomes.length, delta, causes })
+  }
+  for (const held of closed) {
+    held.closed = true
+    events.emit('chunk.done', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
+  }
+  for (const held of group.closing) onClosed(held)
 }
 
 function nameOf(claim: ChunkClaim): string {
   return `${claim.jobNo}/${claim.chunkNo}/${claim.epoch}`
 }
 
-function finalizeMessage(held: HeldChunk) {
-  const { job } = held.run
+/** What an ended attempt adds to its chunk's counters. */
+function usedBy({ usage, costNano }: AttemptFact): Counters {
   return {
-    task: { kind: 'finalize' as const, jobNo: job.jobNo, round: job.round },
-    tenantNo: job.tenantNo,
-    priority: 'high' as const,
+    ...NO_COUNTS,
+    attempts: 1,
+    inputTokens: usage.inputTokens,
+    cachedTokens: usage.cachedInputTokens,
+    outputTokens: usage.outputTokens,
+    costNano: costNano ?? 0,
+    unpriced: costNano === null ? 1 : 0,
   }
-}
-
-/** What one attempt and one outcome add to their chunk's counters. */
-function countersOf(fact: AttemptFact | null, outcome: Outcome | null): Counters {
-  const delta = { ...NO_COUNTS } as { -readonly [K in keyof Counters]: number }
-  if (fact !== null) {
-    delta.attempts = 1
-    delta.inputTokens = fact.usage.inputTokens
-    delta.cachedTokens = fact.usage.cachedInputTokens
-    delta.outputTokens = fact.usage.outputTokens
-    delta.costNano = fact.costNano ?? 0
-    delta.unpriced = fact.costNano === null ? 1 : 0
-  }
-  if (outcome !== null) {
-    delta[outcome.state] = 1
-    if (outcome.lane === 'cache' && outcome.state === 'succeeded') delta.cached = 1
-    if (outcome.attempts > 1) delta.retried = 1
-    if (outcome.fallback) delta.fallback = 1
-  }
-  return delta
 }

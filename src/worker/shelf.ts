@@ -1,9 +1,10 @@
+import type { ChunkClaim } from '../domain/chunk.ts'
+import { StorageFailure } from '../domain/storage-failure.ts'
 import { SluiceError } from '../errors.ts'
-import type { Delivery } from '../queue/queue.ts'
+import type { Delivery, Task } from '../queue/queue.ts'
 import type { ClaimedChunk } from '../store/store.ts'
-import { applySettings } from './heartbeat.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { type JobRun, order } from './job-run.ts'
+import { applySettings, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
 import { chunkFailure, openChunk } from './open-chunk.ts'
 import type { Pool } from './pool.ts'
 import type { Recorder } from './recorder.ts'
@@ -14,8 +15,10 @@ import type { WorkerDeps } from './worker-deps.ts'
 export interface Shelf {
   readonly held: ReadonlySet<HeldChunk>
   readonly runs: ReadonlyMap<number, JobRun>
-  /** Takes a delivery in: claims and opens its chunk, or finalizes its job. */
-  take(delivery: Delivery): Promise<void>
+  /** Deliveries that are being taken in: their leases are renewed like those of the chunks held. */
+  readonly arriving: ReadonlySet<Delivery>
+  /** Takes deliveries in, one after the other: claims and opens their chunks, or finalizes their job. */
+  take(deliveries: readonly Delivery[]): Promise<void>
   /** A chunk whose closing commit has returned, or that was lost: it leaves the shelf. */
   remove(held: HeldChunk): void
   /** Gives a chunk back whose rows under way have ended: `ready`, for any worker. */
@@ -24,53 +27,38 @@ export interface Shelf {
   forget(jobNo: number): void
 }
 
+/** After this a message comes again whose chunk is not to be worked on just now. */
+const COME_AGAIN_MS = 1_000
+
+type ChunkTask = Task & { readonly kind: 'chunk' }
+
+interface ShelfPartners {
+  readonly recorder: Recorder
+  readonly guard: StorageGuard
+  readonly pool: Pool
+}
+
 /** Creates the empty shelf of one worker. */
-export function createShelf(deps: WorkerDeps, more: { readonly recorder: Recorder; readonly guard: StorageGuard; readonly pool: Pool }): Shelf {
-  const { store, queue, runtime, events } = deps
-  const { recorder, guard, pool } = more
+export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPartners): Shelf {
+  const { store, queue, events } = deps
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
+  const arriving = new Set<Delivery>()
 
-  const runOf = async (claimed: ClaimedChunk): Promise<JobRun> => {
-    const known = runs.get(claimed.job.jobNo)
-    if (known !== undefined && known.job.round === claimed.job.round) return known
-    const run = await deps.takeUp(claimed.job)
-    runs.set(claimed.job.jobNo, run)
-    applySettings(deps, run, claimed.job.settings)
+  const runOf = async ({ job }: ClaimedChunk): Promise<JobRun> => {
+    const known = runs.get(job.jobNo)
+    if (known !== undefined && known.job.round === job.round) return known
+    const run = await guard.persist(() => deps.takeUp(job))
+    runs.set(job.jobNo, run)
+    applySettings(deps.governor, run, job.settings)
     return run
-  }
-  const finish = (delivery: Delivery) => guard.persist(() => store.write(async (tx) => void (await queue.complete(tx, delivery))))
-
-  const putBack = (claimed: ClaimedChunk, delivery: Delivery) =>
-    guard.persist(() =>
-      store.write(async (tx) => {
-        const { jobNo, chunkNo, epoch } = claimed.chunk
-        if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, 'ready')) await queue.release(tx, delivery, 0)
-      }),
-    )
-
-  /** A chunk that kills whoever holds it: its rows without outcome become dead letters, and the job goes on. */
-  const giveUp = async (run: JobRun, claimed: ClaimedChunk, delivery: Delivery) => {
-    const { chunk } = claimed
-    const rows = await deps.readRows(chunk, run)
-    const ended = await store.rows.ended(chunk.jobNo, chunk.firstRow, chunk.rows)
-    const pending = rows.filter((row) => !ended.has(row.index)).map((row) => ({ index: row.index, id: row.id }))
-    await guard.persist(() =>
-      store.write(async (tx) => {
-        const claim = { jobNo: chunk.jobNo, chunkNo: chunk.chunkNo, epoch: chunk.epoch }
-        const result = await store.chunks.fail(tx, claim, chunkFailure(chunk.deaths).message, pending, runtime.now())
-        if (result === 'stale') return
-        await queue.complete(tx, delivery)
-        if (result === 'last') await queue.enqueue(tx, [finalizeTask(run)])
-      }),
-    )
   }
 
   const work = async (claimed: ClaimedChunk, delivery: Delivery) => {
     const run = await runOf(claimed)
-    if (run.stop !== null) return putBack(claimed, delivery)
-    if (claimed.chunk.deaths >= run.spec.execution.chunkAttempts) return giveUp(run, claimed, delivery)
-    const opened = await openChunk(deps, run, claimed, delivery)
+    if (run.stop !== null) return putBack(deps, guard, claimed.chunk, delivery, COME_AGAIN_MS)
+    if (claimed.chunk.deaths >= run.spec.execution.chunkAttempts) return giveUp(deps, guard, run, claimed, delivery)
+    const opened = await guard.persist(() => openChunk(deps, run, claimed, delivery))
     const { jobNo, chunkNo, epoch, rows } = claimed.chunk
     held.add(opened.held)
     events.emit('chunk.claimed', { jobNo, chunkNo, epoch, rows, lost: claimed.lost })
@@ -79,38 +67,52 @@ export function createShelf(deps: WorkerDeps, more: { readonly recorder: Recorde
     pool.add(opened.tasks)
   }
 
-  const takeChunk = async (delivery: Delivery & { readonly task: { readonly kind: 'chunk' } }) => {
-    const { task } = delivery
-    const claimed = await guard.persist(() => store.chunks.claim(task as never, deps.workerId, delivery.deliveries > 1, runtime.now()))
-    if (claimed === null) {
-      await finish(delivery)
-      return
-    }
+  const takeChunk = async (task: ChunkTask, delivery: Delivery) => {
+    const died = delivery.deliveries > 1
+    const claimed = await guard.persist(() => store.chunks.claim(task, deps.workerId, died, deps.runtime.now()))
+    if (claimed === null) return decline(deps, guard, task, delivery)
     try {
       await work(claimed, delivery)
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
       // The job as it is cannot be worked on (a key is missing, its snapshot is damaged): nothing is lost, and the user is told.
       const reason = error.code === 'credentials_missing' ? 'credentials' : 'error'
-      await store.jobs.want(claimed.job.jobNo, 'pause', reason, `${error.message}. ${error.hint}`)
-      await putBack(claimed, delivery)
-      await deps.fulfilWish(claimed.job.jobNo)
+      await guard.persist(() => store.jobs.want(task.jobNo, 'pause', reason, `${error.message}. ${error.hint}`))
+      await putBack(deps, guard, claimed.chunk, delivery, COME_AGAIN_MS)
+      await guard.persist(() => deps.fulfilWish(task.jobNo))
     }
+  }
+
+  const takeOne = async (delivery: Delivery) => {
+    const { task } = delivery
+    if (task.kind === 'chunk') return takeChunk(task, delivery)
+    try {
+      await guard.persist(() => deps.finalize(task.jobNo, task.round))
+    } catch (error) {
+      if (!(error instanceof StorageFailure))
+        await guard.persist(() => store.write((tx) => queue.release(tx, delivery, COME_AGAIN_MS)))
+      throw error
+    }
+    await guard.persist(() => store.write((tx) => queue.complete(tx, delivery)))
   }
 
   return Object.freeze({
     held,
     runs,
-    async take(delivery: Delivery) {
-      if (delivery.task.kind === 'chunk') return takeChunk(delivery as Delivery & { readonly task: { readonly kind: 'chunk' } })
-      await deps.finalize(delivery.task.jobNo, delivery.task.round)
-      await finish(delivery)
+    arriving,
+    async take(deliveries: readonly Delivery[]) {
+      for (const delivery of deliveries) arriving.add(delivery)
+      for (const delivery of deliveries) await takeOne(delivery).finally(() => arriving.delete(delivery))
     },
-    remove: (chunk: HeldChunk) => void held.delete(chunk),
+    remove(chunk: HeldChunk) {
+      held.delete(chunk)
+      pool.drop(chunk)
+    },
     async giveBack(chunk: HeldChunk) {
       if (!chunk.closed && !chunk.stale) {
-        const { run, claim, delivery } = chunk
-        await putBack({ chunk: { ...chunk.chunk, ...claim }, job: run.job, lost: 0 }, delivery)
+        const { claim } = chunk
+        await putBack(deps, guard, claim, chunk.delivery, 0)
+        chunk.closed = true
         events.emit('chunk.released', { jobNo: claim.jobNo, chunkNo: claim.chunkNo })
       }
       held.delete(chunk)
@@ -119,20 +121,47 @@ export function createShelf(deps: WorkerDeps, more: { readonly recorder: Recorde
   })
 }
 
-function finalizeTask(run: JobRun) {
-  return {
-    task: { kind: 'finalize' as const, jobNo: run.job.jobNo, round: run.job.round },
-    tenantNo: run.job.tenantNo,
-    priority: 'high' as const,
-  }
+/** Makes a claimed chunk `ready` again. Where its epoch has passed, its message is somebody else's too. */
+function putBack({ store, queue }: WorkerDeps, guard: StorageGuard, claim: ChunkClaim, delivery: Delivery, ms: number) {
+  const { jobNo, chunkNo, epoch } = claim
+  return guard.persist(() =>
+    store.write(async (tx) => {
+      if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, 'ready')) await queue.release(tx, delivery, ms)
+    }),
+  )
 }
 
-/** Applies `pause_if` after rows ended. */
-export function watchErrorRate(run: JobRun, ok: number, failed: number): void {
-  run.ended = { ok: run.ended.ok + ok, failed: run.ended.failed + failed }
-  const rule = run.spec.pauseIf
-  const ended = run.ended.ok + run.ended.failed
-  if (rule === null || ended < rule.afterRows || run.ended.failed / ended <= rule.failedOver) return
-  const share = Math.floor((run.ended.failed / ended) * 1000) / 10
-  order(run, { kind: 'own', reason: 'error_rate', detail: `${run.ended.failed} of ${ended} rows failed (${share} %), over pause_if.failed_over` })
+/**
+ * A chunk that was not to be had. Its message goes, unless the chunk is open and something is only wanted of its job: the wish may be withdrawn,
+ * and then nobody else would put the message back.
+ */
+function decline({ store, queue }: WorkerDeps, guard: StorageGuard, task: ChunkTask, delivery: Delivery) {
+  return guard.persist(() =>
+    store.write(async (tx) => {
+      const chunk = await store.chunks.get(task)
+      const [control] = await store.jobs.controls([task.jobNo])
+      const isOpen = chunk !== null && chunk.state !== 'done' && chunk.state !== 'failed'
+      const comesAgain = isOpen && control !== undefined && WORKABLE.has(control.state)
+      if (comesAgain) await queue.release(tx, delivery, COME_AGAIN_MS)
+      else await queue.complete(tx, delivery)
+    }),
+  )
+}
+
+/** A chunk that kills whoever holds it: its rows without outcome become dead letters, and the job goes on. */
+async function giveUp(deps: WorkerDeps, guard: StorageGuard, run: JobRun, claimed: ClaimedChunk, delivery: Delivery) {
+  const { store, queue, runtime } = deps
+  const { chunk } = claimed
+  const rows = await guard.persist(() => deps.readRows(chunk, run))
+  const ended = await guard.persist(() => store.rows.ended(chunk.jobNo, chunk.firstRow, chunk.rows))
+  const pending = rows.filter((row) => !ended.has(row.index)).map((row) => ({ index: row.index, id: row.id }))
+  const { message } = chunkFailure(chunk.deaths)
+  await guard.persist(() =>
+    store.write(async (tx) => {
+      const result = await store.chunks.fail(tx, chunk, message, pending, runtime.now())
+      if (result === 'stale') return
+      await queue.complete(tx, delivery)
+      if (result === 'last') await queue.enqueue(tx, [finalizeMessage(run)])
+    }),
+  )
 }

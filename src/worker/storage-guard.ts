@@ -12,36 +12,39 @@ export interface StorageGuard {
   readonly failing: boolean
   /** Repeats `write` until it goes through. Rejects with the StorageFailure when patience ends: this process must stop. */
   persist<T>(write: () => Promise<T>): Promise<T>
-  /** Calls back once, when the disk was found to be full: the job should pause. */
-  onFull(listener: () => void): void
-  /** Calls back when patience has ended. */
-  onGaveUp(listener: (failure: StorageFailure) => void): void
 }
 
-/** Creates the guard of one worker. `freeBallast` makes room for the last commits on a full disk. */
+/** Creates the guard of one worker. */
 export function createStorageGuard(options: {
   readonly runtime: Runtime
   readonly events: Events
+  /** Ends all patience. */
+  readonly over: AbortSignal
+  /** @default 60_000 */
+  readonly patienceMs?: number
+  /** Makes room for the last commits on a full disk. */
   readonly freeBallast: () => Promise<void>
+  /** Hears once that the disk was found to be full, after the ballast was freed: the job should pause. */
+  readonly onFull: () => void
 }): StorageGuard {
-  const { runtime, events } = options
-  const onFull: (() => void)[] = []
-  const onGaveUp: ((failure: StorageFailure) => void)[] = []
+  const { runtime, events, over, patienceMs = STORAGE_PATIENCE_MS } = options
   let failingWrites = 0
   let wasFull = false
 
-  const handleFull = async (failure: StorageFailure) => {
-    if (failure.kind !== 'full' || wasFull) return
+  /** `true`: there may be room now. */
+  const makeRoom = async (failure: StorageFailure): Promise<boolean> => {
+    if (failure.kind !== 'full' || wasFull) return false
     wasFull = true
     await options.freeBallast()
-    for (const listener of onFull) listener()
+    options.onFull()
+    return true
   }
   const repeat = async <T>(write: () => Promise<T>, first: StorageFailure): Promise<T> => {
     const since = runtime.elapsed()
-    events.emit('storage.failing', { message: first.message })
     let last = first
-    await handleFull(first)
-    while (runtime.elapsed() - since < STORAGE_PATIENCE_MS) {
+    events.emit('storage.failing', { message: first.message })
+    while (!over.aborted && last.kind !== 'closed' && runtime.elapsed() - since < patienceMs) {
+      if (!(await makeRoom(last))) await runtime.sleep(PROBE_EVERY_MS, over).catch(() => undefined)
       try {
         const result = await write()
         events.emit('storage.back', { afterMs: Math.round(runtime.elapsed() - since) })
@@ -49,11 +52,8 @@ export function createStorageGuard(options: {
       } catch (error) {
         if (!(error instanceof StorageFailure)) throw error
         last = error
-        await handleFull(error)
-        await runtime.sleep(PROBE_EVERY_MS)
       }
     }
-    for (const listener of onGaveUp) listener(last)
     throw last
   }
 
@@ -74,7 +74,5 @@ export function createStorageGuard(options: {
         }
       }
     },
-    onFull: (listener: () => void) => void onFull.push(listener),
-    onGaveUp: (listener: (failure: StorageFailure) => void) => void onGaveUp.push(listener),
   })
 }

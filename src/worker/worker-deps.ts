@@ -28,4 +28,8 @@ export interface WorkerDeps {
   readonly finalize: (jobNo: number, round: number) => Promise<void>
   /** Makes the change of state that `jobs.wanted` asks for, once no chunk of the job is leased. */
   readonly fulfilWish: (jobNo: number) => Promise<void>
+  /** Makes the messages of a job again that the queue has lost, where it has none left. */
+  readonly mendQueue: (jobNo: number) => Promise<void>
+  /** How long a store that cannot be written is waited for. @default 60_000 */
+  readonly storagePatienceMs?: number
 }

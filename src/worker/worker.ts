@@ -1,18 +1,16 @@
-import type { StorageFailure } from '../domain/storage-failure.ts'
 import { beat, HEARTBEAT_MS } from './heartbeat.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { order } from './job-run.ts'
-import { createPool } from './pool.ts'
+import { order, type StopOrder, WORKABLE, watchErrorRate } from './job-run.ts'
+import { createPool, type Pool } from './pool.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
-import { createShelf, type Shelf, watchErrorRate } from './shelf.ts'
-import { createStorageGuard } from './storage-guard.ts'
+import { createShelf, type Shelf } from './shelf.ts'
+import { settleStops } from './stops.ts'
+import { createStorageGuard, type StorageGuard } from './storage-guard.ts'
 import { createWake } from './wake.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** How long rows in flight may take to end after a signal; then they are hung up on. */
 export const DRAIN_MS = 10_000
-/** A heartbeat this old is none: well below the time of a lease. */
-const OVERDUE_MS = 5_000
 /** How often a worker without enough to do looks for work. */
 const POLL_MS = 250
 
@@ -28,7 +26,10 @@ export interface WorkerOptions {
 }
 
 export interface Worker {
-  /** Resolves when the job stands still, or after leaving. Rejects with a StorageFailure when the store did not come back, with a defect else. */
+  /**
+   * Resolves when the job stands still, or after leaving. Rejects with a StorageFailure when the store did not come back, with a defect else.
+   * To be called once.
+   */
   run(options: WorkerOptions): Promise<'stood_still' | 'left'>
   /** What is going on, for a panel. */
   readonly view: WorkerView
@@ -43,15 +44,58 @@ export interface WorkerView {
 
 /** Creates a worker: claim → lane → settle → record, for chunks of any job, over the seams it is given. */
 export function createWorker(deps: WorkerDeps): Worker {
-  const { runtime, events, store, queue } = deps
+  const parts = joinParts(deps)
+  const { pool, recorder, guard, shelf, hangUp } = parts
+  return Object.freeze({
+    run: (options: WorkerOptions) => run(deps, parts, options),
+    get view() {
+      return {
+        inFlight: pool.inFlight,
+        stopping: hangUp.signal.aborted || [...shelf.runs.values()].some((job) => job.stop !== null),
+        storageFailing: guard.failing,
+        lastCommitMs: recorder.lastCommitMs,
+      }
+    },
+  })
+}
+
+type Parts = ReturnType<typeof joinParts>
+
+function joinParts(deps: WorkerDeps) {
+  const { runtime, events, store, queue, storagePatienceMs } = deps
   const wake = createWake(runtime)
-  const guard = createStorageGuard({ runtime, events, freeBallast: () => store.freeBallast() })
+  /** Rows in flight are hung up on, and no more are sent. */
   const hangUp = new AbortController()
-  let broken: unknown = null
-  const fail = (error: unknown) => {
-    broken ??= error
+  /** The end of it, whatever is under way: nothing is waited for any more. */
+  const over = new AbortController()
+  const end = Promise.withResolvers<'left'>()
+  const halt = () => {
+    over.abort()
+    hangUp.abort()
     wake.call()
   }
+  const fail = (error: unknown) => {
+    end.reject(error)
+    halt()
+  }
+  const leave = () => {
+    end.resolve('left')
+    halt()
+  }
+  const stopAll = (stop: StopOrder) => {
+    for (const run of shelf.runs.values()) order(run, stop)
+  }
+  const guard: StorageGuard = createStorageGuard({
+    runtime,
+    events,
+    over: over.signal,
+    ...(storagePatienceMs !== undefined && { patienceMs: storagePatienceMs }),
+    freeBallast: () => store.freeBallast(),
+    onFull: () => {
+      stopAll({ kind: 'own', reason: 'storage', detail: 'the disk is full' })
+      wake.call()
+    },
+  })
   const recorder: Recorder = createRecorder({
     store,
     queue,
@@ -63,136 +107,94 @@ export function createWorker(deps: WorkerDeps): Worker {
       shelf.remove(held)
       wake.call()
     },
+    onBroken: fail,
   })
-  let beatAtMs = runtime.elapsed()
-  const beatOnce = async () => {
-    await beat(deps, guard, shelf.held, shelf.runs)
-    beatAtMs = runtime.elapsed()
+  const onIdle = (held: HeldChunk) => {
+    if (held.stale || held.run.stop !== null) wake.call()
   }
-  const pool = createPool(deps, {
-    recorder,
-    guard,
-    abandon: hangUp.signal,
-    onIdle: () => wake.call(),
-    onDefect: (_held, error) => fail(error),
-    // A process that was stopped and woken again asks before it sends: its leases may have gone to somebody else meanwhile.
-    async stillOurs(held) {
-      if (runtime.elapsed() - beatAtMs > OVERDUE_MS) await beatOnce()
-      return !held.stale
-    },
-  })
+  const pool: Pool = createPool(deps, { recorder, guard, hangUp: hangUp.signal, onIdle, onDefect: fail })
   const shelf: Shelf = createShelf(deps, { recorder, guard, pool })
-  guard.onFull(() => {
-    for (const run of shelf.runs.values()) order(run, { kind: 'own', reason: 'storage', detail: 'the disk is full' })
+  return { wake, hangUp, over, end, fail, leave, stopAll, guard, recorder, pool, shelf }
+}
+
+async function run(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
+  const { wake, hangUp, over, end, fail, leave, pool, shelf } = parts
+  const ended = new AbortController()
+  let cancelDrain: () => void = () => undefined
+  const onSignal = () => {
+    cancelDrain = deps.runtime.after(DRAIN_MS, () => hangUp.abort())
+    wake.call()
+  }
+  const onRowsEnded = deps.events.on('rows.ended', ({ jobNo, delta }) => {
+    const job = shelf.runs.get(jobNo)
+    if (job === undefined) return
+    watchErrorRate(job, delta.succeeded, delta.failed)
+    if (job.stop !== null) wake.call()
   })
-  guard.onGaveUp((failure: StorageFailure) => fail(failure))
-  events.on('rows.ended', ({ jobNo, delta }) => {
-    const run = shelf.runs.get(jobNo)
-    if (run !== undefined) watchErrorRate(run, delta.succeeded, delta.failed)
-  })
-
-  /** Rows of stopped jobs go back; when the last chunk of a job is back, what is wanted of it is done. */
-  const settleStops = async () => {
-    for (const [jobNo, run] of shelf.runs) {
-      if (run.stop === null) continue
-      if (run.stop.kind === 'own') {
-        const { reason, detail } = run.stop
-        await guard.persist(() => store.jobs.want(jobNo, 'pause', reason, detail))
-      }
-      const mine = [...shelf.held].filter((held) => held.claim.jobNo === jobNo)
-      for (const held of mine) pool.drop(held)
-      const idle = mine.filter((held) => held.inFlight === 0)
-      if (idle.length > 0) await recorder.flush()
-      for (const held of idle) await shelf.giveBack(held)
-      if (mine.length > idle.length) continue
-      if (run.stop.kind !== 'leave') await guard.persist(() => deps.fulfilWish(jobNo))
-      shelf.forget(jobNo)
-    }
-    for (const held of [...shelf.held]) if (held.stale && held.inFlight === 0) shelf.remove(held)
+  if (options.signal.aborted) onSignal()
+  if (options.abandon.aborted) leave()
+  options.signal.addEventListener('abort', onSignal, { once: true })
+  options.abandon.addEventListener('abort', leave, { once: true })
+  const giveUp = (error: unknown) => {
+    fail(error)
+    throw error
   }
-
-  const fill = async (options: WorkerOptions): Promise<boolean> => {
-    const room = options.chunks - [...shelf.held].filter((held: HeldChunk) => !held.closed && !held.stale).length
-    if (room <= 0 || guard.failing) return false
-    await guard.persist(() => queue.reclaim(deps.isGone))
-    const filter = options.jobNo === null ? {} : { jobNo: options.jobNo }
-    const deliveries = await guard.persist(() => queue.fetch(deps.workerId, room, filter))
-    for (const delivery of deliveries) await shelf.take(delivery)
-    return deliveries.length > 0
+  const beating = heart(deps, parts, ended.signal).catch(fail)
+  try {
+    return await Promise.race([end.promise, loop(deps, parts, options).catch(giveUp)])
+  } finally {
+    ended.abort()
+    // Whatever has not come to its end by now is not waited for.
+    if (!over.signal.aborted) await beating
+    over.abort()
+    pool.close()
+    cancelDrain()
+    onRowsEnded()
+    options.signal.removeEventListener('abort', onSignal)
+    options.abandon.removeEventListener('abort', leave)
   }
+}
 
-  /** Whether the one job that this worker is for can be left: over, paused, or gone. Mends a queue that lost a message. */
-  const standsStill = async (jobNo: number): Promise<boolean> => {
-    const [control] = await guard.persist(() => store.jobs.controls([jobNo]))
-    if (control === undefined) return true
-    if (control.wanted !== null) await guard.persist(() => deps.fulfilWish(jobNo))
-    const [after] = await guard.persist(() => store.jobs.controls([jobNo]))
-    return (
-      after === undefined || !(after.state === 'queued' || after.state === 'running' || after.state === 'finalizing')
-    )
+async function heart(deps: WorkerDeps, { guard, shelf, wake }: Parts, ended: AbortSignal): Promise<void> {
+  while (!ended.aborted) {
+    await beat(deps, guard, shelf)
+    wake.call()
+    await deps.runtime.sleep(HEARTBEAT_MS, ended).catch(() => undefined)
   }
+}
 
-  const heart = async (ended: AbortSignal) => {
-    while (!ended.aborted) {
-      await beatOnce()
-      wake.call()
-      await runtime.sleep(HEARTBEAT_MS, ended).catch(() => {})
-    }
+async function loop(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
+  const { wake, over, stopAll, pool, shelf } = parts
+  const { jobNo, signal } = options
+  while (!over.signal.aborted) {
+    if (signal.aborted) stopAll({ kind: 'leave', reason: null, detail: null })
+    await settleStops(deps, parts)
+    if (signal.aborted && shelf.held.size === 0) return 'left'
+    if (!signal.aborted && (await fill(deps, parts, options))) continue
+    if (!signal.aborted && jobNo !== null && shelf.held.size === 0 && (await standsStill(deps, parts, jobNo)))
+      return 'stood_still'
+    pool.pump()
+    await wake.wait(POLL_MS)
   }
+  return 'left'
+}
 
-  const loop = async (options: WorkerOptions): Promise<'stood_still' | 'left'> => {
-    while (true) {
-      if (broken !== null) throw broken
-      if (options.abandon.aborted) return 'left'
-      if (options.signal.aborted)
-        for (const run of shelf.runs.values()) order(run, { kind: 'leave', reason: null, detail: null })
-      await settleStops()
-      if (options.signal.aborted) {
-        if (shelf.held.size === 0) return 'left'
-      } else if (await fill(options)) {
-        continue
-      } else if (options.jobNo !== null && shelf.held.size === 0 && (await standsStill(options.jobNo))) {
-        return 'stood_still'
-      }
-      pool.pump()
-      await wake.wait(POLL_MS)
-    }
-  }
+/** Takes up chunks where there is room for them. `false`: there was none to be had. */
+async function fill(deps: WorkerDeps, { guard, shelf }: Parts, { chunks, jobNo }: WorkerOptions): Promise<boolean> {
+  const room = chunks - [...shelf.held].filter((held) => !held.closed && !held.stale).length
+  if (room <= 0 || guard.failing) return false
+  const filter = jobNo === null ? {} : { jobNo }
+  const deliveries = await guard.persist(() => deps.queue.fetch(deps.workerId, room, filter))
+  await shelf.take(deliveries)
+  return deliveries.length > 0
+}
 
-  return Object.freeze({
-    async run(options: WorkerOptions) {
-      const ended = new AbortController()
-      const hang = () => hangUp.abort()
-      let cancelDrain = () => {}
-      const onSignal = () => {
-        wake.call()
-        cancelDrain = runtime.after(DRAIN_MS, hang)
-      }
-      const onAbandon = () => {
-        hang()
-        wake.call()
-      }
-      if (options.signal.aborted) onSignal()
-      options.signal.addEventListener('abort', onSignal, { once: true })
-      options.abandon.addEventListener('abort', onAbandon, { once: true })
-      const beating = heart(ended.signal).catch(fail)
-      try {
-        return await loop(options)
-      } finally {
-        ended.abort()
-        cancelDrain()
-        options.signal.removeEventListener('abort', onSignal)
-        options.abandon.removeEventListener('abort', onAbandon)
-        await beating
-      }
-    },
-    get view() {
-      return {
-        inFlight: pool.inFlight,
-        stopping: hangUp.signal.aborted || [...shelf.runs.values()].some((run) => run.stop !== null),
-        storageFailing: guard.failing,
-        lastCommitMs: recorder.lastCommitMs,
-      }
-    },
-  })
+/** Whether the one job that this worker is for can be left: over, paused, or gone. Mends a queue that lost a message. */
+async function standsStill(deps: WorkerDeps, { guard }: Parts, jobNo: number): Promise<boolean> {
+  const look = async () => (await guard.persist(() => deps.store.jobs.controls([jobNo])))[0]
+  const before = await look()
+  if (before === undefined) return true
+  await guard.persist(() => (before.wanted === null ? deps.mendQueue(jobNo) : deps.fulfilWish(jobNo)))
+  const after = await look()
+  return after === undefined || !(WORKABLE.has(after.state) || after.state === 'finalizing')
 }

@@ -264,10 +264,13 @@ describe('sluice failed', () => {
     expect(calls).toContain(`failed ${JOB_ID} schema_invalid`)
   })
 
-  it('is a line for each cause where it is piped', async () => {
-    const { run, events } = cli(verbs)
+  it('is a line for each cause, and one for each dead letter, where it is piped', async () => {
+    async function* deadLetters() {
+      yield '{"type":"dead_letter","row_id":"r_0044","input":{"n":12345678901234567890}}\n'
+    }
+    const { run, events } = cli({ ...verbs, deadLetters })
     expect(await run('failed', JOB_ID)).toBe(0)
-    expect(events().map((event) => event.type)).toEqual(['version', 'dead_letters', 'summary'])
+    expect(events().map((event) => event.type)).toEqual(['version', 'dead_letters', 'dead_letter', 'summary'])
     expect(events()[1]).toMatchObject({ cause: 'schema_invalid', rows: 1203, retryable: true })
   })
 

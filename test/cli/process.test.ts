@@ -60,7 +60,7 @@ describe('the command as a process', () => {
   })
 
   it('stops at SIGINT with 130, and resumes to the end', { timeout: 60_000 }, async () => {
-    const rows = Array.from({ length: 2000 }, (_, index) => `${index},Ticket number ${index} about my login`)
+    const rows = Array.from({ length: 800 }, (_, index) => `${index},Ticket number ${index} about my login`)
     await writeFile(join(dir, 'many.csv'), `id,body\n${rows.join('\n')}\n`)
     await writeFile(
       join(dir, 'many.yaml'),
@@ -77,10 +77,10 @@ describe('the command as a process', () => {
       expect.stringContaining('Nothing finished will be paid for again.'),
     ])
     const before = lastLine(stopped.out) as { job: string; rows: { succeeded: number } }
-    expect(before.rows.succeeded).toBeLessThan(2000)
+    expect(before.rows.succeeded).toBeLessThan(800)
     const resumed = await sluice(['resume', before.job])
     expect(resumed.code).toBe(0)
-    expect(lastLine(resumed.out)).toMatchObject({ job: before.job, state: 'completed', rows: { succeeded: 2000 } })
+    expect(lastLine(resumed.out)).toMatchObject({ job: before.job, state: 'completed', rows: { succeeded: 800 } })
   })
 
   it('ends quietly when the reader of its output is gone', async () => {

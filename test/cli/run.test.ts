@@ -269,6 +269,23 @@ describe('signals during work', () => {
   })
 })
 
+describe('a signal while the rest of the input is read', () => {
+  it('by resume: says how to go on', async () => {
+    const program: ReturnType<typeof cli> = cli({
+      status: async () => aStatus({ job: aJob({ state: 'created', rowsTotal: 90 }), rowsDone: 0, live: null }),
+      resume: async () => aJob({ state: 'created' }),
+      work: async (_id, { signal }) => {
+        program.signal('SIGINT')
+        signal.throwIfAborted()
+        throw new Error('not aborted')
+      },
+    })
+    expect(await program.run('resume', JOB_ID)).toBe(130)
+    expect(program.err()).toContain(`Continue:  sluice resume ${JOB_ID}\n`)
+    expect(program.events().at(-1)).toMatchObject({ type: 'summary', state: 'created' })
+  })
+})
+
 describe('a job that stands still', () => {
   it('says why, what to do, and how to go on', async () => {
     const paused = aStatus({

@@ -35,4 +35,11 @@ describe('sluice simulate', () => {
     })
     expect(program.err()).toContain('Simulated provider at http://127.0.0.1:4999: answers are made up')
   })
+
+  it('says when the port is taken', async () => {
+    const taken = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' })
+    const { run, err } = cli({}, { more: { startSimulator: () => Promise.reject(taken) } })
+    expect(await run('simulate', '--port', '4790')).toBe(2)
+    expect(err()).toContain('error: 127.0.0.1:4790 is taken by another program.\n  Choose another port')
+  })
 })

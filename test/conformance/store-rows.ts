@@ -218,6 +218,22 @@ export function rowsConformance(under: () => StoreUnderTest): void {
       expect((await store.answers.find(DEFAULT_TENANT, scope, hashes(1, 2))).size).toBe(0)
     })
 
+    it('finds answers among thousands, old and new', async () => {
+      const rows = 10_000
+      const { jobNo } = await queuedJob(store, [rows])
+      const held = await claim(store, jobNo, 0)
+      for (let from = 0; from < rows; from += 500) {
+        const outcomes = Array.from({ length: 500 }, (_, n) => outcomeOf(from + n))
+        await record(store, held, { outcomes, answerScope: scope })
+      }
+      const asked = [0, 1, 4_095, 4_096, 4_097, 7_777, rows - 1, rows]
+      const found = await store.answers.find(DEFAULT_TENANT, scope, hashes(...asked))
+      expect([...found.values()].map((row) => row.rowIndex).sort((a, b) => a - b)).toStrictEqual(asked.slice(0, -1))
+      await answered([7_777, 4_097])
+      const again = await store.answers.find(DEFAULT_TENANT, scope, hashes(4_097, 1))
+      expect([...again.values()].map((row) => row.rowIndex).sort()).toStrictEqual([1, 1])
+    })
+
     it('finds the latest of several answers', async () => {
       await answered([1])
       const { jobNo } = await queuedJob(store, [1])

@@ -36,6 +36,16 @@ export function transactionsConformance(under: () => StoreUnderTest): void {
     expect(await notes(another)).toStrictEqual([1])
   })
 
+  it('answers many readers at once', async () => {
+    const { id } = (await store.jobs.getByNo(jobNo))!
+    const reads = Array.from({ length: 40 }, (_, n) =>
+      n % 2 === 0
+        ? store.jobs.progress(jobNo).then(({ job }) => job.id)
+        : store.jobs.getByNo(jobNo).then((job) => job?.id),
+    )
+    expect(new Set(await Promise.all(reads))).toStrictEqual(new Set([id]))
+  })
+
   it('runs one transaction at a time, whatever they wait for inside', async () => {
     let inside = 0
     const work = async (tx: StoreTx) => {

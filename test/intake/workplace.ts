@@ -21,7 +21,7 @@ export const NO_INPUT: InputSpec = {
 }
 
 export type Asked = Partial<Omit<InputSpec, 'csv'>> & {
-  readonly csv?: Partial<InputSpec['csv']>
+  readonly csv?: Partial<InputSpec['csv']> | undefined
   readonly chunkRows?: number
 }
 

@@ -59,6 +59,8 @@ export const REFUSALS: readonly (readonly [what: string, api: string, status: nu
     ['Mistral’s capacity', 'openai-compatible', 429, { message: 'Service tier capacity exceeded' }, 'overloaded'],
     ['Mistral, slow down', 'openai-compatible', 429, { message: 'Requests rate limit exceeded' }, 'rate_limited'],
     ['DeepSeek without credit', 'openai-compatible', 402, error('Insufficient Balance'), 'quota_exhausted'],
+    ['Gemini’s minute, by OpenAI', 'openai-compatible', 429, [geminiQuota('RequestsPerMinute')], 'rate_limited'],
+    ['Gemini’s day, by OpenAI', 'openai-compatible', 429, [geminiQuota('RequestsPerDay')], 'quota_exhausted'],
     ['Gemini as a list', 'openai-compatible', 429, [gemini('RESOURCE_EXHAUSTED', 'slow')], 'rate_limited'],
 
     ['OpenAI, closed account', 'openai-chat', 429, error('', { code: 'billing_not_active' }), 'quota_exhausted'],

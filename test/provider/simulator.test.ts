@@ -34,7 +34,7 @@ afterEach(async () => {
 async function simulated(options: Partial<SimulatorOptions>, key = 'good-key') {
   const runtime = systemRuntime()
   const simulator = createSimulator({ nowMs: runtime.now, ...options })
-  const server: SimulatorServer = await startSimulatorServer(simulator, { port: 0 })
+  const server: SimulatorServer = await startSimulatorServer(simulator, { port: 0, after: runtime.after })
   const models = createModels({ env: () => key, runtime })
   closing.push(
     () => models.close(),
@@ -75,8 +75,8 @@ describe.each(APIS)('%s against the simulator', (api) => {
     expect(JSON.parse(completion.text)).toMatchObject({ topic: 'login' })
     const billed = stats()
     expect([completion.usage?.inputTokens, completion.usage?.outputTokens]).toEqual([
-      billed.inputTokens,
-      billed.outputTokens,
+      billed.input_tokens,
+      billed.output_tokens,
     ])
   })
 

@@ -37,12 +37,17 @@ function open(options: TransportOptions = {}): Transport {
   return transport
 }
 
+/** A request that is given up when the signal aborts, or was before. */
 function send(transport: Transport, signal = new AbortController().signal, url = `${origin}/v1/chat?x=1`) {
+  const onCancel = (listener: (reason: Error) => void) => {
+    if (signal.aborted) listener(signal.reason as Error)
+    signal.addEventListener('abort', () => listener(signal.reason as Error))
+  }
   return transport.exchange({
     url,
     headers: { authorization: 'Bearer k', 'content-type': 'application/json' },
     body: '{"a":"ä"}',
-    signal,
+    cancellation: { onCancel },
   })
 }
 
@@ -140,6 +145,8 @@ describe('the transport', () => {
     const transport = open()
     handle = () => void transport.close()
     await expect(send(transport)).rejects.toThrow()
+    await expect(send(transport)).rejects.toThrow()
+    await expect(send(transport, undefined, `${origin}/elsewhere`)).rejects.toThrow('the transport is closed')
   })
 })
 

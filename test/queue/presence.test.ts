@@ -38,6 +38,17 @@ it('knows a worker of its own process, until it leaves', async () => {
   expect(await readdir(dir)).toStrictEqual([])
 })
 
+it('holds on to a registration that nobody keeps', async () => {
+  const presence = await openPresence({ dir })
+  const other = present('kept')
+  await other.line('here')
+  other.say('collect garbage')
+  await other.line('collected')
+  expect(await presence.isGone('kept')).toBe(false)
+  other.child.kill('SIGKILL')
+  await other.ended
+})
+
 it('removes what the dead left, and nothing else', async () => {
   const presence = await openPresence({ dir })
   const [dead, alive] = [present('dead'), present('alive')]

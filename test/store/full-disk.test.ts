@@ -1,32 +1,34 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmdirSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ChunkClaim } from '../../src/domain/chunk.ts'
 import { StorageFailure } from '../../src/domain/storage-failure.ts'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
 import { claim, outcomeOf, queuedJob, record, T } from '../conformance/store-fixture.ts'
 
 const MIB = 1024 * 1024
-const dir = smallDisk(16 * MIB)
-afterAll(() => {
-  if (dir === null) return
-  execFileSync('umount', [dir])
-  rmdirSync(dir)
-})
+const ROWS = 2_000
 
-it.skipIf(dir === null)(
-  'keeps what was committed on a full disk, and has room for the pause (needs leave to mount a tmpfs)',
-  async () => {
-    const store = await openSqliteStore({ path: join(dir!, 'sluice.db'), runtime: systemRuntime() })
-    const rows = 2_000
-    const { jobNo } = await queuedJob(store, [rows])
+describe.skipIf(!mayMount())('on a full disk (needs leave to mount a tmpfs)', () => {
+  let disk: string
+  let path: string
+  beforeEach(() => {
+    disk = mountDisk()
+    path = join(disk, 'data', 'sluice.db')
+  })
+  afterEach(() => unmount(disk))
+
+  it('keeps what was committed, and has room for the last rows and the pause', async () => {
+    const store = await openSqliteStore({ path, runtime: systemRuntime() })
+    const { jobNo } = await queuedJob(store, [ROWS])
     const held = await claim(store, jobNo, 0)
-    const written = await writeUntilFull(store, held, rows)
+    const written = await writeUntilFull(store, held)
     expect(written).toBeGreaterThan(10)
     expect(await store.probe()).toBe(false)
-    expect((await store.rows.ended(jobNo, 0, rows)).size).toBe(written)
+    expect((await store.rows.ended(jobNo, 0, ROWS)).size).toBe(written)
     expect((await store.jobs.progress(jobNo)).counters.succeeded).toBe(written)
 
     await store.freeBallast()
@@ -36,31 +38,33 @@ it.skipIf(dir === null)(
     expect(await store.write((tx) => store.jobs.change(tx, jobNo, ['running'], paused))).toBe(true)
 
     await store.close()
-    const again = await openSqliteStore({ path: join(dir!, 'sluice.db'), runtime: systemRuntime() })
+    const again = await openSqliteStore({ path, runtime: systemRuntime() })
     expect(await again.jobs.getByNo(jobNo)).toMatchObject({ state: 'paused', reason: 'storage' })
-    expect((await again.rows.ended(jobNo, 0, rows)).size).toBe(written + 1)
+    expect((await again.rows.ended(jobNo, 0, ROWS)).size).toBe(written + 1)
     await again.close()
-  },
-)
+  })
 
-it.skipIf(dir === null)(
-  'leaves no half of a ballast where there is no room for it (needs leave to mount a tmpfs)',
-  async () => {
-    const path = join(dir!, 'other', 'sluice.db')
+  it('leaves no half of a ballast where there is no room for it', async () => {
     const store = await openSqliteStore({ path, runtime: systemRuntime(), ballastBytes: 64 * MIB })
     expect(await store.probe()).toBe(true)
-    expect(existsSync(join(dir!, 'other', 'ballast'))).toBe(false)
+    expect(existsSync(join(disk, 'data', 'ballast'))).toBe(false)
     await store.close()
-  },
-)
+  })
+
+  it('says so when there is no room to begin with', async () => {
+    try {
+      for (let n = 0; ; n += 1) writeFileSync(join(disk, `filler ${n}`), Buffer.alloc(MIB))
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' })
+    }
+    const opening = openSqliteStore({ path, runtime: systemRuntime() })
+    await expect(opening).rejects.toMatchObject({ code: 'storage', hint: expect.stringContaining('Free some space') })
+  })
+})
 
 /** Rows of 20 kB, one at a time, until one is refused. */
-async function writeUntilFull(
-  store: SqliteStore,
-  held: Awaited<ReturnType<typeof claim>>,
-  rows: number,
-): Promise<number> {
-  for (let row = 0; row < rows; row += 1) {
+async function writeUntilFull(store: SqliteStore, held: ChunkClaim): Promise<number> {
+  for (let row = 0; row < ROWS; row += 1) {
     try {
       await record(store, held, { outcomes: [outcomeOf(row, { output: JSON.stringify('x'.repeat(20_000)) })] })
     } catch (error) {
@@ -72,14 +76,27 @@ async function writeUntilFull(
   throw new Error('the disk never became full')
 }
 
-/** A file system of `bytes`; `null` where this process may not make one. */
-function smallDisk(bytes: number): string | null {
+function mountDisk(): string {
   const mountPoint = mkdtempSync(join(tmpdir(), 'sluice-disk-'))
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'tmpfs', mountPoint], { stdio: 'ignore' })
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${16 * MIB}`, 'tmpfs', mountPoint], { stdio: 'ignore' })
     return mountPoint
-  } catch {
+  } catch (error) {
     rmdirSync(mountPoint)
-    return null
+    throw error
+  }
+}
+
+function unmount(mountPoint: string): void {
+  execFileSync('umount', [mountPoint])
+  rmdirSync(mountPoint)
+}
+
+function mayMount(): boolean {
+  try {
+    unmount(mountDisk())
+    return true
+  } catch {
+    return false
   }
 }

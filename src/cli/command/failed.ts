@@ -35,6 +35,9 @@ async function failed(context: CommandContext, named: string | undefined, only: 
   const id = await namedOrNewest(context, engine, named)
   const groups = await engine.failed(id, only)
   for (const group of groups) events.line(groupEvent(group))
+  if (output.mode !== 'human' && groups.length > 0) {
+    for await (const line of engine.deadLetters(id, only)) await events.text(line)
+  }
   if (groups.length === 0) nothingToDo(context, only === undefined ? 'No row failed.' : `No row failed as ${only}.`)
   events.summary(await engine.status(id))
   if (groups.length === 0 || output.mode !== 'human') return 0

@@ -18,7 +18,7 @@ interface JobsFlags {
 const COLUMNS: readonly Column[] = [
   { title: 'JOB' },
   { title: 'SPEC', flexible: true },
-  { title: 'STATE', flexible: true },
+  { title: 'STATE' },
   { title: 'DONE', align: 'right' },
   { title: 'ROWS', align: 'right' },
   { title: 'FAILED', align: 'right' },

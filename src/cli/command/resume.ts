@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { isTerminal } from '../../domain/job.ts'
+import type { JobStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
 import { conclude } from '../conclusion.ts'
 import type { CommandContext, Launch } from '../context.ts'
@@ -29,8 +30,13 @@ async function resume(context: CommandContext, named: string | undefined): Promi
     context.events.summary(before)
     return 0
   }
-  const { rowsDone, job } = before
-  const start = rowsDone === 0 ? '' : ` (starts at ${shownPercent(before)}%, not 0)`
-  context.note(`Resuming ${id} at ${count(rowsDone)}/${counted(job.rowsTotal, 'row')}${start}`)
+  context.note(`Resuming ${id} ${whereText(before)}`)
   return conclude(context, engine, await continueJob(context, engine, id))
+}
+
+function whereText(status: JobStatus): string {
+  const { rowsDone, job } = status
+  if (job.state === 'created') return 'where the reading of its input was broken off'
+  const start = shownPercent(status) === 0 ? '' : ` (starts at ${shownPercent(status)}%, not 0)`
+  return `at ${count(rowsDone)}/${counted(job.rowsTotal, 'row')}${start}`
 }

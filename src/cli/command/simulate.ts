@@ -29,11 +29,14 @@ async function simulate(context: CommandContext, flags: SimulateFlags): Promise<
   const { port, host, requestLog, ...behaviour } = flags
   const parsed = parseSimulatorFlags(behaviour)
   if (!parsed.ok) throw new SluiceError('usage', parsed.errors.join('\n'), { hint: 'See `sluice simulate --help`.' })
-  const server = await context.deps.startSimulator({
+  const starting = context.deps.startSimulator({
     options: parsed.options,
     port,
     host,
     requestLog: requestLog === undefined ? null : resolve(context.config.cwd, requestLog),
+  })
+  const server = await starting.catch((error: NodeJS.ErrnoException) => {
+    throw error.code === 'EADDRINUSE' ? portTaken(host, port) : error
   })
   context.events.line({ type: 'simulator', url: server.url })
   context.output.say(
@@ -46,6 +49,12 @@ async function simulate(context: CommandContext, flags: SimulateFlags): Promise<
   await untilAborted(context.interruption.stop)
   await server.close()
   return 0
+}
+
+function portTaken(host: string, port: number): SluiceError {
+  return new SluiceError('usage', `${host}:${port} is taken by another program.`, {
+    hint: 'Choose another port with --port; 0 takes any free one.',
+  })
 }
 
 /** Resolves when the signal aborts. */

@@ -163,7 +163,7 @@ async function createManifest(db: Kysely<unknown>, types: ColumnTypes) {
     .addForeignKeyConstraint('chunks_segment', ['job_no', 'segment_no'], 'segments', ['job_no', 'segment_no'])
   await withCounters(chunks, types).modifyEnd(types.clustered).execute()
   await db.schema.createIndex('chunks_first_row').unique().on('chunks').columns(['job_no', 'first_row']).execute()
-  await sql`create index chunks_counting on chunks (job_no, counting) where counting = 1`.execute(db)
+  await sql`create index chunks_counting on chunks (job_no) where counting = 1`.execute(db)
 }
 
 /** Rows carry no foreign keys: a check for each would be paid a million times, and a week's rows must be droppable at once. */
@@ -240,13 +240,18 @@ async function createLedger(db: Kysely<unknown>, types: ColumnTypes) {
 async function createAnswers(db: Kysely<unknown>, types: ColumnTypes) {
   await db.schema
     .createTable('answers')
-    .addColumn('tenant_no', types.int64, required)
-    .addColumn('scope', 'text', required)
-    .addColumn('request_key', types.bytes, required)
+    .addColumn('answer_key', types.bytes, (column) => column.notNull().primaryKey())
     .addColumn('job_no', types.int64, required)
     .addColumn('row_index', types.int64, required)
-    .addPrimaryKeyConstraint('answers_pk', ['tenant_no', 'scope', 'request_key'])
     .modifyEnd(types.clustered)
+    .execute()
+  await db.schema
+    .createTable('answers_recent')
+    .addColumn('entry_no', types.int64, types.serial)
+    .addColumn('answer_key', types.bytes, required)
+    .addColumn('job_no', types.int64, required)
+    .addColumn('row_index', types.int64, required)
+    .modifyEnd(types.plain)
     .execute()
 }
 

@@ -3,8 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { brokenPromises } from './kill-promises.ts'
-import { runKillTrial } from './kill-trial.ts'
+import { brokenPromises } from '../test/scenario/kill-promises.ts'
+import { runKillTrial } from '../test/scenario/kill-trial.ts'
 
 /**
  * `npm run trial:kill -- [--kills 50] [--seed 1] [--concurrency 64] [--latency 150]`: a 10,003-row job (banking77's train.csv, or as many rows made
@@ -42,7 +42,7 @@ try {
 }
 
 async function input(into: string): Promise<{ inputPath: string; labels: readonly string[] }> {
-  const shared = new URL('../../../shared/data/banking77/', import.meta.url).pathname
+  const shared = new URL('../../shared/data/banking77/', import.meta.url).pathname
   if (existsSync(join(shared, 'train.csv'))) {
     const labels = JSON.parse(await readFile(join(shared, 'categories.json'), 'utf8')) as string[]
     return { inputPath: join(shared, 'train.csv'), labels }

@@ -1,0 +1,98 @@
+import { resolve } from 'node:path'
+import type { Job } from '../domain/job.ts'
+import type { SubmitRequest, Submitted } from '../engine.ts'
+import { type Finding, SluiceError } from '../errors.ts'
+import type { JobDeps } from '../job/job-deps.ts'
+import { checkSpec } from '../plan/check.ts'
+import { loaded, readSpec } from '../spec/load.ts'
+import type { LoadedSpec } from '../spec/reading.ts'
+import { checkTools } from './check.ts'
+import type { EngineDeps } from './engine-deps.ts'
+import { bringIn } from './intake.ts'
+import type { Submission } from './submission.ts'
+import { openTargets } from './take-up.ts'
+
+/**
+ * Creates a job and reads its input (see Engine.submit). Before anything is created: the spec is loaded, its models and keys are looked up, and its
+ * templates are compiled against the input's columns, so that what can be found for free is found first.
+ */
+export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: SubmitRequest): Promise<Submitted> {
+  const { store, runtime } = deps
+  const reading = await readSpec(request.specPath, {
+    env: deps.env,
+    cwd: deps.cwd,
+    overrides: { ...request.overrides, cwd: deps.cwd },
+  })
+  const spec = loaded(reading)
+  const known = request.jobKey === undefined ? null : await store.jobs.byKey(deps.tenantNo, request.jobKey)
+  if (known !== null) return attach(deps, jobDeps, known, spec, request)
+  openTargets(deps, spec.spec)
+  refuseErrors(await checkSpec(reading, checkTools(deps)))
+  await store.specs.put(deps.tenantNo, spec.hash, spec.spec.name, spec.canonicalJson, runtime.now())
+  const submission: Submission = {
+    baseDir: spec.baseDir,
+    specPath: resolve(deps.cwd, request.specPath),
+    selection: request.selection ?? null,
+  }
+  const { job, created } = await store.jobs.create({
+    id: `job_${runtime.uuid()}`,
+    tenantNo: deps.tenantNo,
+    specName: spec.spec.name,
+    specHash: spec.hash,
+    trigger: 'cli',
+    triggerRef: request.selection === undefined ? null : TRIAL_REF,
+    jobKey: request.jobKey ?? null,
+    settings: { concurrency: null, priority: null },
+    submission: JSON.stringify(submission),
+    atMs: runtime.now(),
+  })
+  // Somebody else was faster with the same key.
+  if (!created) return attach(deps, jobDeps, job, spec, request)
+  await bringIn(deps, jobDeps, job, intakeOptions(request))
+  const read = await reread(deps, job)
+  return { job: read, created, notes: [...spec.notes.map((note) => note.message), ...(read.input?.notes ?? [])] }
+}
+
+/** A job key that is taken: its job is continued, where it is the same work. */
+async function attach(
+  deps: EngineDeps,
+  jobDeps: JobDeps,
+  job: Job,
+  loaded: LoadedSpec,
+  request: SubmitRequest,
+): Promise<Submitted> {
+  await refuseOtherWork(deps, job, loaded)
+  if (job.state === 'created') await bringIn(deps, jobDeps, job, intakeOptions(request))
+  return { job: await reread(deps, job), created: false, notes: loaded.notes.map((note) => note.message) }
+}
+
+function intakeOptions(request: SubmitRequest) {
+  const signal = request.signal ?? new AbortController().signal
+  return { signal, ...(request.onIntake && { onIntake: request.onIntake }) }
+}
+
+async function reread(deps: EngineDeps, job: Job): Promise<Job> {
+  return (await deps.store.jobs.getByNo(job.jobNo)) ?? job
+}
+
+/** The same key with another spec is a mistake that must not bill (contract §5). */
+async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec): Promise<void> {
+  if (job.specHash === loaded.hash) {
+    const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+    if (before.baseDir === loaded.baseDir) return
+  }
+  throw new SluiceError('job_key_conflict', `the job key of ${job.id} belongs to another spec or input`)
+}
+
+/** What `check` would call an error is one here too: nothing is created, nothing is spent. */
+function refuseErrors(findings: readonly Finding[]): void {
+  const errors = findings.filter((finding) => finding.severity === 'error')
+  const [first] = errors
+  if (first === undefined) return
+  const alone = errors.length === 1
+  throw new SluiceError('spec_invalid', alone ? first.message : `the spec has ${errors.length} errors`, {
+    place: first.place,
+    findings: errors,
+    ...(alone && first.hint !== null && { hint: first.hint }),
+  })
+}
