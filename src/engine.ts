@@ -1,5 +1,5 @@
 import type { Cause } from './domain/failure.ts'
-import type { Counters, Job, JobId, JobState, PauseReason, Priority, StateReason } from './domain/job.ts'
+import type { Counters, Job, JobId, JobState, Priority } from './domain/job.ts'
 import type { Message } from './domain/request.ts'
 import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
 import type { ExitCode, Finding } from './errors.ts'
@@ -209,5 +209,3 @@ export interface PromptView {
   readonly messages: readonly Message[]
   readonly error: string | null
 }
-
-export type { PauseReason, StateReason }

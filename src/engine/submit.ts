@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Job } from '../domain/job.ts'
+import { type Job, TRIAL_REF } from '../domain/job.ts'
 import type { SubmitRequest, Submitted } from '../engine.ts'
 import { type Finding, SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'

@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { cutOffTail } from './encoding.ts'
 
 /** Bytes of a line that could not be read which are kept to show. */
-const EXCERPT_BYTES = 200
+export const EXCERPT_BYTES = 200
 
 /** The first bytes of a line as text for people: what cannot be shown stands as `\x00`. */
 export function excerptOf(bytes: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { excerptOf } from './excerpt.ts'
+import { EXCERPT_BYTES, excerptOf } from './excerpt.ts'
 import { JSON_TOO_LONG, type JsonReading, jsonItem, unreadableJson } from './json-item.ts'
 import type { ReaderState, RecordReader } from './record-reader.ts'
 import { MAX_RECORD_BYTES, type SourceItem } from './source.ts'
@@ -53,6 +53,8 @@ export function createJsonArrayReader(reading: JsonReading, from: ReaderState): 
       return at + 1
     }
     if (phase === 'before' || phase === 'after') {
+      // The excerpt should be the same however much has been read.
+      if (!final && bytes.length - at <= EXCERPT_BYTES) return -1
       refuse(
         items,
         line,

@@ -4,7 +4,7 @@ import { createCsvReader } from '../../src/intake/csv-reader.ts'
 import { growingColumns } from '../../src/intake/growing-columns.ts'
 import { createJsonArrayReader } from '../../src/intake/json-array-reader.ts'
 import { createJsonLinesReader } from '../../src/intake/json-lines-reader.ts'
-import { readRecords, type RecordReader } from '../../src/intake/record-reader.ts'
+import { type RecordReader, readRecords } from '../../src/intake/record-reader.ts'
 import type { SourceItem } from '../../src/intake/source.ts'
 import type { TextFile } from '../../src/intake/text-file.ts'
 
@@ -12,12 +12,26 @@ const START = { line: 1 }
 const READERS: Readonly<Record<string, () => RecordReader>> = {
   csv: () =>
     createCsvReader(
-      { file: 'f', fileIndex: 0, encoding: 'utf-8', dialect: { delimiter: 0x2c, newline: 0x0a }, delimiter: ',', columns: 2 },
+      {
+        file: 'f',
+        fileIndex: 0,
+        encoding: 'utf-8',
+        dialect: { delimiter: 0x2c, newline: 0x0a },
+        delimiter: ',',
+        columns: 2,
+      },
       START,
     ),
   'csv with CR': () =>
     createCsvReader(
-      { file: 'f', fileIndex: 0, encoding: 'utf-8', dialect: { delimiter: 0x2c, newline: 0x0d }, delimiter: ',', columns: 2 },
+      {
+        file: 'f',
+        fileIndex: 0,
+        encoding: 'utf-8',
+        dialect: { delimiter: 0x2c, newline: 0x0d },
+        delimiter: ',',
+        columns: 2,
+      },
       START,
     ),
   jsonl: () => createJsonLinesReader({ file: 'f', fileIndex: 0, columns: growingColumns([]) }, START),
@@ -42,7 +56,26 @@ async function read(reader: RecordReader, bytes: Buffer, sizes: readonly number[
 }
 
 it.each(Object.keys(READERS))('%s: what is read does not depend on the pieces it comes in', async (name) => {
-  const part = fc.constantFrom('a', ',', ',', '"', '"', '\n', '\n', '\r\n', '\r', 'é', '🙂', '\0', '{"a":1}', '[', ']', '{', '}', ':')
+  const part = fc.constantFrom(
+    'a',
+    ',',
+    ',',
+    '"',
+    '"',
+    '\n',
+    '\n',
+    '\r\n',
+    '\r',
+    'é',
+    '🙂',
+    '\0',
+    '{"a":1}',
+    '[',
+    ']',
+    '{',
+    '}',
+    ':',
+  )
   const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 6 })
   await fc.assert(
     fc.asyncProperty(fc.array(part, { maxLength: 60 }), sizes, async (parts, pieces) => {

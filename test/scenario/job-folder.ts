@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +19,8 @@ export interface JobFolder {
   results(): Promise<readonly Record<string, unknown>[]>
   /** Asks the store, as any process may. */
   query<T>(sql: string): readonly T[]
+  /** How many rows of a table there are; 0 as long as nobody has made the store. */
+  count(from: string): number
 }
 
 /** Makes the folder; it goes when the test is over. */
@@ -32,6 +35,16 @@ export async function jobFolder(env: Readonly<Record<string, string>> = {}): Pro
       return database.prepare(sql).all() as unknown as readonly T[]
     } finally {
       database.close()
+    }
+  }
+  const count = (from: string) => {
+    if (!existsSync(join(dataDir, 'sluice.db'))) return 0
+    try {
+      return query<{ n: number }>(`select count(*) as n from ${from}`)[0]?.n ?? 0
+    } catch (error) {
+      // Before its first migration, or while that goes on.
+      if (error instanceof Error && /no such table|unable to open|locked/.test(error.message)) return 0
+      throw error
     }
   }
   return {
@@ -52,6 +65,7 @@ export async function jobFolder(env: Readonly<Record<string, string>> = {}): Pro
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     query,
+    count,
   }
 }
 

@@ -83,7 +83,7 @@ it('pause, set, resume and cancel work from another terminal', async () => {
   await folder.write('tickets.csv', tickets(3_000))
   await folder.write('spec.yaml', ticketSpec(simulated.url))
   const running = folder.start('run', 'spec.yaml')
-  const ended = () => folder.query<{ n: number }>('select count(*) as n from rows')[0]?.n ?? 0
+  const ended = () => folder.count('rows')
   await until(() => simulated.requests().length > 100, 'the job runs')
   const [job] = folder.query<{ id: string }>('select id from jobs')
   const id = String(job?.id)

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { jobFolder, provider, summaryOf, ticketSpec, tickets } from './job-folder.ts'
 import { until } from './sluice-process.ts'
@@ -23,7 +21,7 @@ it.each([
   expect(await running.ended, running.stderr()).toBe(code)
   // Nothing was hung up on: all that was sent has been booked.
   expect(folder.query("select id from attempts where state <> 'booked'")).toEqual([])
-  expect(folder.query<{ n: number }>('select count(*) as n from attempts')[0]?.n).toBe(simulated.requests().length)
+  expect(folder.count('attempts')).toBe(simulated.requests().length)
   expect(folder.query("select chunk_no from chunks where state = 'leased'")).toEqual([])
   const resumed = await folder.run('resume')
   expect(resumed.code, resumed.stderr).toBe(0)
@@ -37,8 +35,8 @@ it('a second signal stops at once, and is still safe', async () => {
   await folder.write('tickets.csv', tickets(2_000))
   await folder.write('spec.yaml', ticketSpec(simulated.url))
   const running = folder.start('run', 'spec.yaml')
-  const opened = () => folder.query<{ n: number }>("select count(*) as n from attempts where state = 'open'")[0]?.n ?? 0
-  await until(() => existsSync(join(folder.dataDir, 'sluice.db')) && opened() >= 4, 'the first requests are on their way')
+  const opened = () => folder.count("attempts where state = 'open'")
+  await until(() => opened() >= 4, 'the first requests are on their way')
   running.child.kill('SIGINT')
   await until(() => /again/i.test(running.stderr()), 'the first signal is heard')
   running.child.kill('SIGINT')
@@ -47,8 +45,7 @@ it('a second signal stops at once, and is still safe', async () => {
   const open = opened()
   expect(open).toBeGreaterThanOrEqual(4)
   const again = folder.start('resume')
-  const lost = () => folder.query<{ n: number }>("select count(*) as n from attempts where state = 'lost'")[0]?.n
-  await until(() => lost() === open, 'they are booked as lost')
+  await until(() => folder.count("attempts where state = 'lost'") === open, 'they are booked as lost')
   again.child.kill('SIGKILL')
   await again.ended
 })

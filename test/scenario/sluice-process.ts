@@ -48,7 +48,7 @@ export async function sluice(
 }
 
 /** Resolves as soon as `condition` holds; rejects when it does not within `ms`. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, ms = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, ms = 60_000): Promise<void> {
   const end = performance.now() + ms
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`${what}: not within ${ms} ms`)

@@ -79,14 +79,7 @@ it('an intake that is killed goes on where it was', async () => {
   await folder.write('tickets.csv', `id,text\n${lines.join('\n')}\n`)
   await folder.write('spec.yaml', ticketSpec(simulated.url, 'execution: { chunk_rows: 500 }\n'))
   const running = folder.start('run', 'spec.yaml', '--limit', String(rows))
-  const segments = () => {
-    try {
-      return folder.query<{ n: number }>('select count(*) as n from segments')[0]?.n ?? 0
-    } catch {
-      return 0
-    }
-  }
-  await until(() => segments() >= 2, 'two segments are committed', 60_000)
+  await until(() => folder.count('segments') >= 2, 'two segments are committed', 60_000)
   running.child.kill('SIGKILL')
   await running.ended
   expect(folder.query<{ state: string }>('select state from jobs')).toEqual([{ state: 'created' }])
