@@ -77,7 +77,9 @@ async function reread(deps: EngineDeps, job: Job): Promise<Job> {
 
 /** The same key with another spec is a mistake that must not bill (contract §5). */
 async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec): Promise<void> {
-  if (job.specHash === loaded.hash) {
+  // A retry may have run another version since: the key stands for the first.
+  const first = await deps.store.jobs.round(job.jobNo, 0)
+  if ((first?.specHash ?? job.specHash) === loaded.hash) {
     const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
     if (before.baseDir === loaded.baseDir) return
   }

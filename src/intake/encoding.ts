@@ -14,15 +14,14 @@ export function byteOrderMark(head: Uint8Array): { readonly encoding: Encoding; 
   return null
 }
 
-/** UTF-16 without a mark, seen by the zero bytes that half of its letters have; `null` when the text does not look like it. */
+/** UTF-16 without a mark, seen by the zero bytes that half of its letters have, the first one too; `null` when the text does not look like it. */
 export function looksLikeUtf16(head: Uint8Array): Encoding | null {
-  const zeros: [number, number] = [0, 0]
-  for (let at = 0; at < head.length; at++) if (head[at] === 0) zeros[at % 2 === 0 ? 0 : 1]++
-  const half = head.length / 2
-  if (half < 2) return null
-  if (zeros[1] > half * 0.4 && zeros[0] < half * 0.1) return 'utf-16le'
-  if (zeros[0] > half * 0.4 && zeros[1] < half * 0.1) return 'utf-16be'
-  return null
+  const bigEndian = head[0] === 0
+  if (bigEndian === (head[1] === 0)) return null
+  let zeros = 0
+  for (let at = bigEndian ? 0 : 1; at < head.length; at += 2) if (head[at] === 0) zeros += 1
+  if (zeros < head.length * 0.3) return null
+  return bigEndian ? 'utf-16be' : 'utf-16le'
 }
 
 /** Where the first byte stands that is part of no valid UTF-8; -1 when all are. A character cut off by the end of `bytes` is valid when `cut`. */

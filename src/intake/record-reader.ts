@@ -2,7 +2,7 @@ import type { SourceItem } from './source.ts'
 import type { TextFile } from './text-file.ts'
 
 /** A chunk, and a record as long. */
-const WINDOW_BYTES = 512 * 1024
+const WINDOW_BYTES = 128 * 1024
 
 /**
  * Takes records off the front of a text, block by block. Between two blocks all that it knows is in `state`, a plain JSON object: reading can
@@ -32,7 +32,7 @@ export interface RecordBlock {
   readonly bytesRead: number
 }
 
-/** Reads a text from `offset` through `reader`. Memory: a window of half a megabyte, or twice the longest record. */
+/** Reads a text from `offset` through `reader`. Memory: a window of 128 KiB, or a few times the longest record. */
 export async function* readRecords(text: TextFile, reader: RecordReader, offset: number): AsyncGenerator<RecordBlock> {
   const window = createWindow()
   let at = offset

@@ -140,7 +140,8 @@ async function* rawChunks(file: FoundFile, start: number): AsyncGenerator<Buffer
     return memory.subarray(0, bytesRead)
   }
   // One is read while the other is worked on.
-  let [current, other] = [Buffer.allocUnsafeSlow(READ_BYTES), Buffer.allocUnsafeSlow(READ_BYTES)]
+  const size = Math.max(1, Math.min(READ_BYTES, file.bytes - start))
+  let [current, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
   let coming = readInto(current)
   try {
     for (let bytes = await coming; bytes.length > 0; bytes = await coming) {

@@ -23,7 +23,9 @@ export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
       for (const chunk of chunks) {
         if (chunk.state === 'done' || chunk.state === 'failed') continue
         const pending = await pendingRows(deps, job, chunk)
-        await store.write(async (tx) => void (await store.chunks.cancelOpen(tx, chunk, pending, runtime.now())))
+        const ended = await store.write((tx) => store.chunks.cancelOpen(tx, chunk, pending, runtime.now()))
+        // Somebody holds one after all: whoever gives it back calls again.
+        if (!ended) return
       }
       const last = chunks[chunks.length - 1]
       if (last === undefined || chunks.length < PAGE) break

@@ -4,7 +4,7 @@ import { addCounters } from '../domain/job.ts'
 import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
-import { CANCELLED, type Ending, outcomesOfPending, type PendingRow } from './chunk-pending.ts'
+import { CANCELLED, type Ending, outcomesOfPending } from './chunk-pending.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, plusCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
@@ -12,11 +12,17 @@ import { changeState } from './job-state.ts'
 import { bookLost } from './lost.ts'
 import { bucketOf } from './rows-of-job.ts'
 import type { ChunksTable, Database } from './schema.ts'
+import type { ChunkEnd, PendingRow } from './store.ts'
 
 type ChunkRow = Selectable<ChunksTable>
 
 /** Ends a claimed chunk whose rows all have outcomes. Throws when one has none: a row must never be lost in silence. */
-export async function completeChunk(database: StoreDatabase, tx: StoreTx, claim: ChunkClaim, atMs: number) {
+export async function completeChunk(
+  database: StoreDatabase,
+  tx: StoreTx,
+  claim: ChunkClaim,
+  atMs: number,
+): Promise<ChunkEnd> {
   const chunk = await takeClaimed(database.handle(tx), claim, 'done')
   if (chunk === null) return 'stale'
   await end(database, tx, chunk, { pending: [], ...CANCELLED }, atMs)
@@ -31,7 +37,7 @@ export async function failChunk(
   message: string,
   pending: readonly PendingRow[],
   atMs: number,
-) {
+): Promise<ChunkEnd> {
   const chunk = await takeClaimed(database.handle(tx), claim, 'failed')
   if (chunk === null) return 'stale'
   await end(database, tx, chunk, { pending, state: 'failed', cause: 'chunk_failed', message }, atMs)
@@ -122,7 +128,7 @@ async function assertAllEnded(db: Kysely<Database>, bucket: number, chunk: Chunk
 }
 
 /** The chunk that ended last makes its job `finalizing`: in the same transaction, so that exactly one of them is told. */
-async function finalizeIfLast(db: Kysely<Database>, jobNo: number, atMs: number): Promise<'completed' | 'last'> {
+async function finalizeIfLast(db: Kysely<Database>, jobNo: number, atMs: number): Promise<ChunkEnd> {
   const job = await db
     .selectFrom('jobs')
     .select(['open_chunks', 'manifest_closed'])

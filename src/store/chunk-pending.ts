@@ -2,12 +2,7 @@ import type { Kysely, Selectable } from 'kysely'
 import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
 import type { Outcome } from '../domain/row.ts'
 import type { ChunksTable, Database } from './schema.ts'
-
-/** A row without an outcome, by its index and its id. */
-export interface PendingRow {
-  readonly index: number
-  readonly id: string
-}
+import type { PendingRow } from './store.ts'
 
 /** The outcome that the pending rows of a chunk get when it ends without them. */
 export interface Ending {

@@ -73,17 +73,21 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
       return Number(leased)
     },
 
-    async takeBack(tx, jobNo) {
-      await updateCounting(handle(tx), jobNo)
-        .set({ state: 'ready', owner: null })
-        .where('state', '=', 'leased')
-        .execute()
-    },
+    takeBack: (tx, jobNo) => takeBackChunks(handle(tx), jobNo, now()),
 
     async forgiveDeaths(tx, jobNo) {
       await updateCounting(handle(tx), jobNo).set({ deaths: 0 }).where('deaths', '>', 0).execute()
     },
   } satisfies Chunks)
+}
+
+async function takeBackChunks(db: Kysely<Database>, jobNo: number, atMs: number): Promise<void> {
+  const taken = await updateCounting(db, jobNo)
+    .set({ state: 'ready', owner: null })
+    .where('state', '=', 'leased')
+    .returning('chunk_no')
+    .execute()
+  for (const { chunk_no: chunkNo } of taken) await countLost(db, { jobNo, chunkNo }, atMs)
 }
 
 function updateCounting(db: Kysely<Database>, jobNo: number) {
@@ -110,11 +114,19 @@ async function claimChunk(
       .where(({ exists }) => exists(workable.select('job_no')))
       .executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) return null
-    const { lost, counters } = await bookLost(db, ref, atMs)
-    if (lost > 0) await chunk.set(plusCounters(counters)).execute()
+    const lost = await countLost(db, ref, atMs)
     await changeState(db, ref.jobNo, ['queued'], { to: 'running', atMs })
     const claimed = await readChunk(db, ref)
     const owning = await job.selectAll().executeTakeFirstOrThrow()
     return claimed === null ? null : { chunk: claimed, job: jobOf(owning), lost }
   })
+}
+
+/** Books what a dead holder left open, into the counters of its chunk. Returns how many attempts that were. */
+async function countLost(db: Kysely<Database>, ref: ChunkRef, atMs: number): Promise<number> {
+  const { lost, counters } = await bookLost(db, ref, atMs)
+  if (lost === 0) return 0
+  const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
+  await chunk.set(plusCounters(counters)).execute()
+  return lost
 }

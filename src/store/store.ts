@@ -89,17 +89,17 @@ export interface StateChange {
   readonly atMs: number
 }
 
+/** `before` continues after the last `jobNo` of a page; `states`: only those. */
+export type JobPage = { readonly limit: number; readonly before?: number; readonly states?: readonly JobState[] }
+
 export interface Jobs {
   /** Inserts a job in state `created`. With a `jobKey` that its tenant already uses, inserts nothing and returns that job. */
   create(job: NewJob): Promise<{ readonly job: Job; readonly created: boolean }>
   get(tenantNo: number, id: JobId): Promise<Job | null>
   getByNo(jobNo: number): Promise<Job | null>
   byKey(tenantNo: number, jobKey: string): Promise<Job | null>
-  /** Newest first; `before` continues after a page. `states`: only those. */
-  list(
-    tenantNo: number,
-    options: { readonly limit: number; readonly before?: number; readonly states?: readonly JobState[] },
-  ): Promise<readonly Job[]>
+  /** Newest first. */
+  list(tenantNo: number, page: JobPage): Promise<readonly Job[]>
   submission(jobNo: number): Promise<string>
   /**
    * Guarded change of state: happens only when the job stands in one of `from` (and domain/job.ts allows the change), and then records
@@ -112,10 +112,7 @@ export interface Jobs {
   /** State, wish and settings of the given jobs, for heartbeats. */
   controls(jobNos: readonly number[]): Promise<readonly JobControl[]>
   set(jobNo: number, settings: Partial<JobSettings>, atMs: number): Promise<void>
-  /**
-   * Opens the next round on a terminal job: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. Rows and
-   * chunks are reopened by `rows.reopen`.
-   */
+  /** Opens the next round on a terminal job: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. */
   openRound(tx: StoreTx, jobNo: number, round: NewRound): Promise<boolean>
   round(jobNo: number, round: number): Promise<Round | null>
   /** Totals of the job with those of its open chunks: exact at the time of the read, at a cost that does not grow with the rows. */
@@ -177,28 +174,29 @@ export interface Chunks {
    * Closes a claimed chunk whose rows all have outcomes: `done`, its `done_no`, its counters into the job, `open_chunks` lowered; the last one
    * moves the job to `finalizing`. `'stale'`: the epoch had passed, roll back.
    */
-  complete(tx: StoreTx, claim: ChunkClaim, atMs: number): Promise<'stale' | 'completed' | 'last'>
-  /** Ends a chunk that keeps killing its workers: its rows without outcome become dead letters (`chunk_failed`). `rowId` names them. */
-  fail(
-    tx: StoreTx,
-    claim: ChunkClaim,
-    message: string,
-    pending: readonly { readonly index: number; readonly id: string }[],
-    atMs: number,
-  ): Promise<'stale' | 'completed' | 'last'>
+  complete(tx: StoreTx, claim: ChunkClaim, atMs: number): Promise<ChunkEnd>
+  /** Ends a chunk that keeps killing its workers: its rows without outcome become dead letters (`chunk_failed`). */
+  fail(tx: StoreTx, claim: ChunkClaim, message: string, pending: readonly PendingRow[], atMs: number): Promise<ChunkEnd>
   /** Gives every row without outcome in a terminal-bound job the outcome `cancelled`, chunk by chunk; closes the chunks. Only when none is leased: else `false`. */
-  cancelOpen(
-    tx: StoreTx,
-    ref: ChunkRef,
-    pending: readonly { readonly index: number; readonly id: string }[],
-    atMs: number,
-  ): Promise<boolean>
+  cancelOpen(tx: StoreTx, ref: ChunkRef, pending: readonly PendingRow[], atMs: number): Promise<boolean>
   /** How many chunks of the job are `leased` now. */
   leased(jobNo: number): Promise<number>
-  /** Makes every `leased` chunk of the job `ready`: only when nobody holds a message of it. Their old holders are fenced off by that. Part of `tx`. */
+  /**
+   * Makes every `leased` chunk of the job `ready`: only when nobody holds a message of it. Their old holders are fenced off by that, and their
+   * open attempts become `lost`. Part of `tx`.
+   */
   takeBack(tx: StoreTx, jobNo: number): Promise<void>
   /** Forgives the deaths of the job's open chunks: a person has looked, and wants it to go on. Part of `tx`. */
   forgiveDeaths(tx: StoreTx, jobNo: number): Promise<void>
+}
+
+/** What became of a chunk that was to end: its epoch had passed, it ended, or it was the last of its job. */
+export type ChunkEnd = 'stale' | 'completed' | 'last'
+
+/** A row without an outcome. */
+export interface PendingRow {
+  readonly index: number
+  readonly id: string
 }
 
 export interface ClaimedChunk {
@@ -263,6 +261,9 @@ export interface RowSelection {
   readonly rowIds?: readonly string[]
 }
 
+/** Where an attempt stands in the ledger's order. */
+export type AttemptPlace = Pick<StoredAttempt, 'chunkNo' | 'id'>
+
 export interface Attempts {
   /** Attempts of the chunk's rows in its current round, by row. For a chunk that is taken up again. */
   ofChunk(ref: ChunkRef, round: number): Promise<ReadonlyMap<number, readonly PastAttempt[]>>
@@ -271,11 +272,7 @@ export interface Attempts {
   /** The ledger's sums for a job: counted over attempts, for the report and for checks. */
   ledger(jobNo: number): Promise<Ledger>
   /** The ledger as it stands, chunk by chunk and in each oldest first, for export. `after`: the last one of the page before. */
-  list(
-    jobNo: number,
-    after: Pick<StoredAttempt, 'chunkNo' | 'id'> | null,
-    limit: number,
-  ): Promise<readonly StoredAttempt[]>
+  list(jobNo: number, after: AttemptPlace | null, limit: number): Promise<readonly StoredAttempt[]>
 }
 
 export interface Answers {

@@ -29,6 +29,9 @@ const SQL_TYPES: Readonly<Record<ParquetType, string>> = {
   json: 'VARCHAR',
 }
 
+/** Rows that Parquet holds together, and DuckDB in memory until they are written. */
+const ROW_GROUP_ROWS = 20_480
+
 /** Rows between two looks at whether they can go to disk. */
 const FLUSH_ROWS = 20_000
 
@@ -46,7 +49,7 @@ export async function writeParquet({ path, columns, rows }: ParquetTable): Promi
       const list = columns.map(({ name, type }) => `${identifier(name)} ${SQL_TYPES[type]}`).join(', ')
       await connection.run(`CREATE TABLE result (${list})`)
       await append(await connection.createAppender('result'), columns, rows)
-      await connection.run(`COPY result TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd)`)
+      await connection.run(`COPY result TO ${literal(temporary)} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS})`)
       await rename(temporary, path)
     })
   } catch (error) {

@@ -30,6 +30,9 @@ export interface Shelf {
 /** After this a message comes again whose chunk is not to be worked on just now. */
 const COME_AGAIN_MS = 1_000
 
+/** A delivery that was taken out of the queue longer ago than this may have been lost since. */
+const LEASE_DOUBT_MS = 5_000
+
 type ChunkTask = Task & { readonly kind: 'chunk' }
 
 interface ShelfPartners {
@@ -102,7 +105,12 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     arriving,
     async take(deliveries: readonly Delivery[]) {
       for (const delivery of deliveries) arriving.add(delivery)
-      for (const delivery of deliveries) await takeOne(delivery).finally(() => arriving.delete(delivery))
+      const fetchedAtMs = deps.runtime.now()
+      for (const delivery of deliveries) {
+        const inDoubt = deps.runtime.now() - fetchedAtMs > LEASE_DOUBT_MS
+        if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeOne(delivery)
+        arriving.delete(delivery)
+      }
     },
     remove(chunk: HeldChunk) {
       held.delete(chunk)
@@ -119,6 +127,11 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     },
     forget: (jobNo: number) => void runs.delete(jobNo),
   })
+}
+
+/** A process that was frozen on the way must not claim a chunk that another has taken up meanwhile: it would fence that one off. */
+async function isStillHeld({ queue }: WorkerDeps, guard: StorageGuard, delivery: Delivery): Promise<boolean> {
+  return (await guard.persist(() => queue.extend([delivery]))).length > 0
 }
 
 /** Makes a claimed chunk `ready` again. Where its epoch has passed, its message is somebody else's too. */

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe } from 'vitest'
+import { answersConformance } from './store-answers.ts'
 import { chunksConformance } from './store-chunks.ts'
 import type { StoreUnderTest } from './store-fixture.ts'
 import { jobsConformance } from './store-jobs.ts'
 import { ledgerConformance } from './store-ledger.ts'
+import { manifestConformance } from './store-manifest.ts'
+import { reopenConformance } from './store-reopen.ts'
 import { rowsConformance } from './store-rows.ts'
 import { transactionsConformance } from './store-transactions.ts'
 
@@ -18,8 +21,11 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     })
     describe('transactions', () => transactionsConformance(() => under))
     describe('jobs', () => jobsConformance(() => under))
+    describe('manifest', () => manifestConformance(() => under))
     describe('chunks', () => chunksConformance(() => under))
     describe('rows', () => rowsConformance(() => under))
+    describe('answers', () => answersConformance(() => under))
+    describe('new rounds', () => reopenConformance(() => under))
     describe('ledger', () => ledgerConformance(() => under))
   })
 }

@@ -163,12 +163,30 @@ describe('two engines on one data directory', () => {
 })
 
 describe('a retry', () => {
-  it('with another model runs only the rows that failed', async () => {
-    const specPath = await tickets(6, 'gates: { min_success: 100% }')
-    const { job } = await engine.submit({ specPath, overrides: { model: 'simulator/small' } })
+  const fussy = `  checks: [{ that: "output.topic == 'billing'", message: only bills }]`
+
+  it('runs only the rows that failed: with another model, then with the spec as it is now', async () => {
+    const specPath = await tickets(6)
+    const spec = await readFile(specPath, 'utf8')
+    const withChecks = spec.replace(
+      'output: { fields: { topic: "enum[billing, refund]" } }',
+      'output:\n  fields: { topic: "enum[billing, refund]" }\n',
+    )
+    await writeFile(specPath, `${withChecks.trimEnd()}\n${fussy}\n`)
+    const { job } = await engine.submit({ specPath })
+    const first = await engine.work(job.id, never())
+    expect(first.counters).toMatchObject({ failed: 6, succeeded: 0 })
+    expect((await engine.failed(job.id)).map(({ cause, rows }) => [cause, rows])).toEqual([['check_failed', 6]])
+    expect((await engine.retry(job.id, { causes: ['refused'] })).rows).toBe(0)
+
+    expect((await engine.retry(job.id, { rows: ['t2'], model: 'simulator/large' })).rows).toBe(1)
     await engine.work(job.id, never())
-    const { rows } = await engine.retry(job.id, { causes: ['refused'] })
-    expect(rows).toBe(0)
-    expect((await engine.status(job.id)).job).toMatchObject({ state: 'completed', round: 0 })
+    expect((await engine.row(job.id, 't2')).attempts.at(-1)).toMatchObject({ model: 'simulator/large', round: 1 })
+
+    await writeFile(specPath, spec)
+    expect((await engine.retry(job.id, { spec: 'current' })).rows).toBe(6)
+    const last = await engine.work(job.id, never())
+    expect(last.job).toMatchObject({ state: 'completed', round: 2 })
+    expect(last.counters).toMatchObject({ failed: 0, succeeded: 6 })
   })
 })

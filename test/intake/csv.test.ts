@@ -11,8 +11,12 @@ import { type Asked, inputOf, workplace } from './workplace.ts'
 
 const DATA = resolve(import.meta.dirname, '../../../shared/data')
 
-async function openText(text: string | Buffer, csv: Asked['csv'] = {}, name = 'input.csv'): Promise<Source> {
-  const { dir } = workplace()
+async function openText(
+  text: string | Buffer,
+  csv: Asked['csv'] = {},
+  name = 'input.csv',
+  { dir } = workplace(),
+): Promise<Source> {
   writeFileSync(join(dir, name), text)
   return openCsv(await findFiles(name, dir), inputOf({ csv }).csv, name.endsWith('.tsv') ? 'tsv' : 'csv')
 }
@@ -101,7 +105,9 @@ describe('records that cannot be read', () => {
     ])
     expect(problemsIn(items)).toStrictEqual([[3, expect.stringContaining('longer than 16 MiB')]])
     // Also when reading goes on in the middle of it.
+    let batch = 0
     for await (const { position } of source.read(null)) {
+      if (batch++ % 150 !== 0) continue
       const rest = await itemsOf(source, position)
       expect(items.slice(items.length - rest.length)).toStrictEqual(rest)
     }
@@ -192,6 +198,7 @@ describe('lines', () => {
 })
 
 it('reads what was written, whatever the values: strings in, strings out', async () => {
+  const work = workplace()
   const cell = fc.oneof(
     fc.string({ unit: 'grapheme' }),
     fc.string(),
@@ -211,7 +218,7 @@ it('reads what was written, whatever the values: strings in, strings out', async
         const clean = rows.map((row) => row.map((value) => value.replaceAll('\0', '').toWellFormed()))
         const header = clean[0]?.map((_, at) => `h${at}`) ?? []
         const text = Papa.unparse([header, ...clean], { delimiter, newline, quotes })
-        const source = await openText(text, { delimiter, header: true })
+        const source = await openText(text, { delimiter, header: true }, 'input.csv', work)
         expect(rowsIn(await itemsOf(source))).toStrictEqual(clean)
       },
     ),
@@ -220,13 +227,14 @@ it('reads what was written, whatever the values: strings in, strings out', async
 })
 
 it('accounts for every line of any garbage, and agrees with csv-parse where csv-parse has no objection', async () => {
+  const work = workplace()
   const garbage = fc.array(fc.constantFrom('a', 'b', ',', ',', '"', '"', '\n', '\n', '\r\n', '\r', 'é', '\0', ' '), {
     maxLength: 60,
   })
   await fc.assert(
     fc.asyncProperty(garbage, async (parts) => {
       const body = parts.join('')
-      const source = await openText(`x,y\n${body}`, { delimiter: ',', header: true })
+      const source = await openText(`x,y\n${body}`, { delimiter: ',', header: true }, 'input.csv', work)
       const items = await itemsOf(source)
       const strict = strictly(body)
       if (strict !== null) expect(rowsIn(items)).toStrictEqual(strict)
@@ -243,7 +251,7 @@ it('accounts for every line of any garbage, and agrees with csv-parse where csv-
         ).toMatch(/\n|lines \d+ to \d+/)
       }
     }),
-    { numRuns: 600 },
+    { numRuns: 400 },
   )
 })
 

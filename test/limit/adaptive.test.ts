@@ -11,7 +11,11 @@ const account = 'openai/gpt-5-mini'
 function setUp(max = 64) {
   const runtime = manualRuntime()
   const holds: string[] = []
-  const governor = createAdaptiveGovernor({ runtime, defaultMax: max, onHold: (_account, _until, cause) => holds.push(cause) })
+  const governor = createAdaptiveGovernor({
+    runtime,
+    defaultMax: max,
+    onHold: (_account, _until, cause) => holds.push(cause),
+  })
   const take = () => governor.take(account, 100) as Slot
   return { runtime, governor, take, holds }
 }

@@ -24,11 +24,16 @@ describe('backoff', () => {
 
   it('never comes back before the provider said', () => {
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 600_000 }), random, fc.integer({ min: 0, max: 50 }), (asked, draw, failures) => {
-        const wait = backoffMs(failures, draw, asked)
-        expect(wait).toBeGreaterThanOrEqual(asked)
-        expect(wait).toBeLessThanOrEqual(asked + 1000)
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 600_000 }),
+        random,
+        fc.integer({ min: 0, max: 50 }),
+        (asked, draw, failures) => {
+          const wait = backoffMs(failures, draw, asked)
+          expect(wait).toBeGreaterThanOrEqual(asked)
+          expect(wait).toBeLessThanOrEqual(asked + 1000)
+        },
+      ),
     )
   })
 })

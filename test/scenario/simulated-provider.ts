@@ -28,7 +28,7 @@ export async function startSimulatedProvider(flags: readonly string[], log: stri
   const urlIn = () =>
     /"url":"([^"]+)"/.exec(server.stdout())?.[1] ?? /at (http:\/\/[^\s:]+:\d+)/.exec(server.stderr())?.[1]
   let dead: string | null = null
-  server.ended.then((code) => {
+  void server.ended.then((code) => {
     dead = `the simulator ended with ${code}: ${server.stderr()}`
   })
   await until(() => urlIn() !== undefined || dead !== null, 'the simulator listens')

@@ -76,6 +76,10 @@ interface Hands {
   onFreeBallast: () => void
   /** Writes that were refused. */
   refused: number
+  /** Transactions that were begun. */
+  writes: number
+  /** While set, no job can be taken up. */
+  noTakeUp: Error | null
 }
 
 /** A store and queue as in production, with a lane, a clock and rows that a test has in its hands. */
@@ -113,6 +117,8 @@ export async function openWorkshop(
     breakage: null,
     onFreeBallast: () => undefined,
     refused: 0,
+    writes: 0,
+    noTakeUp: null,
   }
   const guarded = async <T>(write: () => Promise<T>): Promise<T> => {
     if (hands.breakage === null) return await write()
@@ -121,7 +127,10 @@ export async function openWorkshop(
   }
   const store: typeof opened = {
     ...opened,
-    write: (work) => guarded(() => opened.write(work)),
+    write: (work) => {
+      hands.writes += 1
+      return guarded(() => opened.write(work))
+    },
     freeBallast: async () => hands.onFreeBallast(),
     chunks: { ...opened.chunks, claim: (...claim) => guarded(() => opened.chunks.claim(...claim)) },
     jobs: { ...opened.jobs, want: (...wish) => guarded(() => opened.jobs.want(...wish)) },
@@ -157,6 +166,7 @@ export async function openWorkshop(
     keepReport: async () => undefined,
   }
   const takeUp = async (job: Job): Promise<JobRun> => {
+    if (hands.noTakeUp !== null) throw hands.noTakeUp
     const spec = specOf(job)
     const models = [spec.model, ...spec.model.fallback]
     const { cache } = spec.execution

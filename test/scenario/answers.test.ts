@@ -1,0 +1,86 @@
+import { expect, it } from 'vitest'
+import { jobFolder, provider, summaryOf, ticketSpec, tickets } from './job-folder.ts'
+import { nonsenseServer } from './nonsense-server.ts'
+
+const KEY = { SIMULATED_KEY: 'a-key' }
+
+function specFor(url: string, id: string, more = ''): string {
+  const base = id.startsWith('google/') ? `${url}/v1beta` : `${url}/v1`
+  return ticketSpec(url, more)
+    .replace('openai-compatible/simulated', id)
+    .replace(`${url}/v1`, `${base}\n  api_key_env: SIMULATED_KEY`)
+}
+
+it.each(['openai/some-model', 'openai-responses/some-model', 'anthropic/some-model', 'google/some-model'])(
+  '%s: refused, filtered and truncated answers are told apart',
+  async (id) => {
+    const folder = await jobFolder(KEY)
+    const simulated = await provider(folder, '--refusal', '20%', '--content-filter', '20%', '--truncated', '50%')
+    const rows = 80
+    await folder.write('tickets.csv', tickets(rows))
+    await folder.write('spec.yaml', specFor(simulated.url, id))
+    const run = await folder.run('run', 'spec.yaml')
+    expect(run.code, run.stderr).toBe(0)
+    const faults = new Set(simulated.requests().map((request) => request.fault))
+    expect([...faults].sort()).toEqual(['content_filter', 'refusal', 'truncated', null].sort())
+    const causes = folder.query<{ cause: string; n: number }>(
+      'select cause, count(*) as n from attempts where cause is not null group by cause order by cause',
+    )
+    const sent = (fault: string) => simulated.requests().filter((request) => request.fault === fault).length
+    expect(causes).toEqual([
+      { cause: 'content_filtered', n: sent('content_filter') },
+      { cause: 'refused', n: sent('refusal') },
+      { cause: 'truncated', n: sent('truncated') },
+    ])
+    // Neither a refusal nor a filter is argued with: one request each.
+    const results = await folder.results()
+    for (const row of results.filter(({ _error }) => _error === 'refused' || _error === 'content_filtered')) {
+      expect(row._attempts).toBeGreaterThanOrEqual(1)
+    }
+    const ledger = folder.query<{ cost: number }>('select sum(cost_nano) as cost from attempts')[0]?.cost
+    expect(ledger).toBe(
+      simulated.requests().reduce((sum, request) => sum + (request.billed ? request.cost_nano : 0), 0),
+    )
+  },
+)
+
+it('a fallback takes the rows whose cause it names, and no others', async () => {
+  const folder = await jobFolder()
+  const first = await provider(folder, '--refusal', '20%', '--content-filter', '20%')
+  const second = await provider(folder)
+  await folder.write('tickets.csv', tickets(100))
+  const fallback = `price: { input: "0.25", output: "2.00" }
+  fallback: [{ id: openai-compatible/other, base_url: "${second.url}/v1", when: [refused] }]`
+  await folder.write('spec.yaml', ticketSpec(first.url).replace('price: { input: "0.25", output: "2.00" }', fallback))
+  const run = await folder.run('run', 'spec.yaml')
+  expect(run.code, run.stderr).toBe(0)
+  const results = await folder.results()
+  const refused = first.requests().filter((request) => request.fault === 'refusal').length
+  const filtered = first.requests().filter((request) => request.fault === 'content_filter').length
+  expect(refused).toBeGreaterThan(5)
+  expect(filtered).toBeGreaterThan(5)
+  expect(second.requests()).toHaveLength(refused)
+  expect(results.filter((row) => row._status === 'failed').map((row) => row._error)).toEqual(
+    Array.from({ length: filtered }, () => 'content_filtered'),
+  )
+  expect(results.filter((row) => String(row._model).startsWith('other'))).toHaveLength(refused)
+})
+
+it.each([
+  ['a web page with a good status', 'html', 'provider_error'],
+  ['an empty good answer', 'empty', 'provider_error'],
+  ['a redirect', 'redirect', 'provider_error'],
+  ['broken JSON with a good status', 'broken', 'provider_error'],
+] as const)('%s is a failure with its cause, and a message that says it', async (_what, kind, cause) => {
+  const folder = await jobFolder()
+  const server = await nonsenseServer(kind)
+  await folder.write('tickets.csv', tickets(2))
+  await folder.write('spec.yaml', ticketSpec(server.url, 'execution: { retries: 1 }\n'))
+  const run = await folder.run('run', 'spec.yaml')
+  expect(run.code, run.stderr).toBe(0)
+  expect(summaryOf(run.stdout).rows).toMatchObject({ total: 2, failed: 2 })
+  const results = await folder.results()
+  expect(results.map((row) => row._error)).toEqual([cause, cause])
+  expect(String(results[0]?._error_message)).toMatch(/page|html|empty|nothing|redirect|JSON/i)
+  expect(String(results[0]?._error_message)).not.toContain('<html')
+})

@@ -1,0 +1,90 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { HeldChunk, RowTask } from '../../src/worker/held-chunk.ts'
+import { createReadyQueues } from '../../src/worker/ready-queues.ts'
+
+const anyRow = () => true
+
+function chunkOf(jobNo: number): HeldChunk {
+  return { claim: { jobNo, chunkNo: 0, epoch: 1 } } as HeldChunk
+}
+
+function rowOf(held: HeldChunk, index: number): RowTask {
+  return { held, row: { index, id: String(index), values: [] } } as unknown as RowTask
+}
+
+/** Takes all that may run, as `job/row`. */
+function drain(queues: ReturnType<typeof createReadyQueues>, mayRun: (task: RowTask) => boolean = anyRow): string[] {
+  const taken: string[] = []
+  for (let task = queues.peek('a', mayRun); task !== null; task = queues.peek('a', mayRun)) {
+    queues.shift('a')
+    taken.push(`${task.held.claim.jobNo}/${task.row.index}`)
+  }
+  return taken
+}
+
+describe('rows that wait for a slot', () => {
+  it('are served job by job in turn, and in order within a job', () => {
+    const queues = createReadyQueues()
+    const [one, two] = [chunkOf(1), chunkOf(2)]
+    for (const index of [0, 1, 2, 3]) queues.push('a', rowOf(one, index))
+    for (const index of [0, 1]) queues.push('a', rowOf(two, index))
+    expect(drain(queues)).toEqual(['1/0', '2/0', '1/1', '2/1', '1/2', '1/3'])
+  })
+
+  it('of one account do not hold up those of another', () => {
+    const queues = createReadyQueues()
+    queues.push('b', rowOf(chunkOf(1), 0))
+    expect(queues.peek('a', anyRow)).toBeNull()
+    expect(queues.peek('b', anyRow)?.row.index).toBe(0)
+  })
+
+  it('go when their chunk is dropped, and only they', () => {
+    const queues = createReadyQueues()
+    const [kept, dropped] = [chunkOf(1), chunkOf(1)]
+    for (const index of [0, 1, 2]) queues.push('a', rowOf(index === 1 ? dropped : kept, index))
+    queues.drop(dropped)
+    expect(drain(queues)).toEqual(['1/0', '1/2'])
+  })
+
+  it('are each given out once, whatever comes in meanwhile', () => {
+    const pushes = fc.array(
+      fc.record({ job: fc.integer({ min: 1, max: 3 }), rows: fc.integer({ min: 1, max: 1500 }) }),
+      {
+        maxLength: 6,
+      },
+    )
+    fc.assert(
+      fc.property(pushes, fc.integer({ min: 0, max: 2000 }), (list, early) => {
+        const queues = createReadyQueues()
+        const chunks = new Map([1, 2, 3].map((job) => [job, chunkOf(job)]))
+        const expected: string[] = []
+        const taken: string[] = []
+        for (const [n, { job, rows }] of list.entries()) {
+          for (let row = 0; row < rows; row++) {
+            queues.push('a', rowOf(chunks.get(job) as HeldChunk, n * 10_000 + row))
+            expected.push(`${job}/${n * 10_000 + row}`)
+          }
+          for (let count = 0; count < early; count++) {
+            const task = queues.peek('a', anyRow)
+            if (task === null) break
+            queues.shift('a')
+            taken.push(`${task.held.claim.jobNo}/${task.row.index}`)
+          }
+        }
+        taken.push(...drain(queues))
+        expect(taken.toSorted()).toEqual(expected.toSorted())
+      }),
+      { numRuns: 40 },
+    )
+  })
+
+  it('that may not run any more are passed over for good', () => {
+    const queues = createReadyQueues()
+    const [stopped, going] = [chunkOf(1), chunkOf(2)]
+    for (const index of [0, 1]) queues.push('a', rowOf(stopped, index))
+    queues.push('a', rowOf(going, 0))
+    expect(drain(queues, (task) => task.held !== stopped)).toEqual(['2/0'])
+    expect(drain(queues)).toEqual([])
+  })
+})
