@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { type Job, TRIAL_REF } from '../domain/job.ts'
 import type { SubmitRequest, Submitted } from '../engine.ts'
 import { type Finding, SluiceError } from '../errors.ts'
+import { hashInput } from '../intake/hash-input.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { checkSpec } from '../plan/check.ts'
 import { loaded, readSpec } from '../spec/load.ts'
@@ -61,7 +62,7 @@ async function attach(
   loaded: LoadedSpec,
   request: SubmitRequest,
 ): Promise<Submitted> {
-  await refuseOtherWork(deps, job, loaded)
+  await refuseOtherWork(deps, job, loaded, request)
   if (job.state === 'created') await bringIn(deps, jobDeps, job, intakeOptions(request))
   return { job: await reread(deps, job), created: false, notes: loaded.notes.map((note) => note.message) }
 }
@@ -75,15 +76,23 @@ async function reread(deps: EngineDeps, job: Job): Promise<Job> {
   return (await deps.store.jobs.getByNo(job.jobNo)) ?? job
 }
 
-/** The same key with another spec is a mistake that must not bill (contract §5). */
-async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec): Promise<void> {
+/** The same key with another spec or input is a mistake that must not bill (contract §5). */
+async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec, request: SubmitRequest): Promise<void> {
+  const conflict = (what: string) =>
+    new SluiceError(
+      'job_key_conflict',
+      `the job key ${JSON.stringify(request.jobKey)} belongs to ${job.id}, which ${what}`,
+    )
   // A retry may have run another version since: the key stands for the first.
   const first = await deps.store.jobs.round(job.jobNo, 0)
-  if ((first?.specHash ?? job.specHash) === loaded.hash) {
-    const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
-    if (before.baseDir === loaded.baseDir) return
+  const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+  if ((first?.specHash ?? job.specHash) !== loaded.hash || before.baseDir !== loaded.baseDir) {
+    throw conflict('has another spec')
   }
-  throw new SluiceError('job_key_conflict', `the job key of ${job.id} belongs to another spec or input`)
+  if (job.inputHash === null) return
+  const { signal } = intakeOptions(request)
+  const hash = await hashInput({ input: loaded.spec.input, baseDir: loaded.baseDir, signal })
+  if (hash !== null && hash !== job.inputHash) throw conflict('has read another input: the file has changed since')
 }
 
 /** What `check` would call an error is one here too: nothing is created, nothing is spent. */

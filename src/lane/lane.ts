@@ -6,5 +6,8 @@ import type { LaneName } from '../domain/row.ts'
 export interface Lane {
   readonly name: LaneName
   /** Sends one request and waits for what comes back. Never rejects for what a provider does. */
-  send(request: ModelRequest, options: { readonly attemptId: string; readonly timeoutMs: number; readonly signal: AbortSignal }): Promise<Completion>
+  send(
+    request: ModelRequest,
+    options: { readonly attemptId: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Completion>
 }

@@ -4,16 +4,8 @@ import type { DuckDBConnection } from '@duckdb/node-api'
 import { processToken } from '../runtime.ts'
 
 /** What DuckDB may use; it spills to disk beyond that. */
-interface Limits {
-  readonly memory: string
-  readonly threads: number
-}
-
-/** For reading and for queries of people. */
-const ROOMY: Limits = { memory: '512MB', threads: 2 }
-
-/** For writing what comes in order anyway: more would only be cache. */
-const NARROW: Limits = { memory: '128MB', threads: 1 }
+const MEMORY_LIMIT = '512MB'
+const THREADS = '2'
 
 /** One DuckDB database of our own. */
 export interface DuckDb {
@@ -25,15 +17,11 @@ export interface DuckDb {
  * Opens a database at `path` (`:memory:` for none). The native library is loaded here and nowhere else, by whoever needs it first. Nothing is
  * ever installed or loaded from the network; times are UTC. Relative paths in queries are relative to `baseDir`.
  */
-export async function openDuckDb(
-  path: string,
-  baseDir: string | null = null,
-  limits: Limits = path === ':memory:' ? ROOMY : NARROW,
-): Promise<DuckDb> {
+export async function openDuckDb(path: string, baseDir: string | null = null): Promise<DuckDb> {
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const instance = await DuckDBInstance.create(path, {
-    memory_limit: limits.memory,
-    threads: String(limits.threads),
+    memory_limit: MEMORY_LIMIT,
+    threads: THREADS,
     temp_directory: join(tmpdir(), `sluice-duckdb-${processToken()}`),
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',

@@ -25,7 +25,9 @@ export function functionSize(sources: readonly Source[]): string[] {
       }
     })
     return functions.flatMap((outer) => {
-      const inside = functions.filter((inner) => inner !== outer && inner.start >= outer.start && inner.end <= outer.end)
+      const inside = functions.filter(
+        (inner) => inner !== outer && inner.start >= outer.start && inner.end <= outer.end,
+      )
       const outermost = inside.filter(
         (inner) => !inside.some((other) => other !== inner && other.start <= inner.start && other.end >= inner.end),
       )

@@ -54,7 +54,8 @@ describe('the table of causes', () => {
   })
 
   it('uses nothing up for push-backs, and stops the job for keys and credit', () => {
-    for (const cause of ['rate_limited', 'overloaded', 'batch_expired'] as const) expect(CAUSE_RULES[cause].retry).toBe('free')
+    for (const cause of ['rate_limited', 'overloaded', 'batch_expired'] as const)
+      expect(CAUSE_RULES[cause].retry).toBe('free')
     for (const cause of ['credentials', 'quota_exhausted'] as const) expect(CAUSE_RULES[cause].retry).toBe('pause')
   })
 })

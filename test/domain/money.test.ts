@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { formatUsd, NANO_PER_USD, parseUsd, type Price } from '../../src/domain/money.ts'
+import { formatUsd, NANO_PER_USD, type Price, parseUsd } from '../../src/domain/money.ts'
 import { costOf, NO_USAGE } from '../../src/domain/usage.ts'
 
 const price = (input: number, output: number, more: Partial<Price> = {}): Price => ({

@@ -24,11 +24,17 @@ it('runs a job from a program, and gives its rows', async () => {
   const never = new AbortController().signal
   const status = await engine.work(job.id, { signal: never, abandon: never })
   expect(status).toMatchObject({ rowsDone: 2, exitCode: 0, counters: { succeeded: 2 } })
-  let text = ''
+  const parts: string[] = []
   await engine.results(job.id, {
-    to: { kind: 'stream', write: async (part) => void (text += part) },
+    to: { kind: 'stream', write: async (part) => void parts.push(part) },
     format: 'jsonl',
     only: 'ok',
   })
-  expect(text.trimEnd().split('\n').map((line) => (JSON.parse(line) as { topic: string }).topic)).toEqual(['refund', 'login'])
+  expect(
+    parts
+      .join('')
+      .trimEnd()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { topic: string }).topic),
+  ).toEqual(['refund', 'login'])
 })

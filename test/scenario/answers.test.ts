@@ -21,22 +21,24 @@ it.each(['openai/some-model', 'openai-responses/some-model', 'anthropic/some-mod
     await folder.write('spec.yaml', specFor(simulated.url, id))
     const run = await folder.run('run', 'spec.yaml')
     expect(run.code, run.stderr).toBe(0)
-    const faults = new Set(simulated.requests().map((request) => request.fault))
-    expect([...faults].sort()).toEqual(['content_filter', 'refusal', 'truncated', null].sort())
-    const causes = folder.query<{ cause: string; n: number }>(
-      'select cause, count(*) as n from attempts where cause is not null group by cause order by cause',
-    )
     const sent = (fault: string) => simulated.requests().filter((request) => request.fault === fault).length
-    expect(causes).toEqual([
-      { cause: 'content_filtered', n: sent('content_filter') },
-      { cause: 'refused', n: sent('refusal') },
-      { cause: 'truncated', n: sent('truncated') },
+    expect(Math.min(sent('content_filter'), sent('refusal'), sent('truncated'))).toBeGreaterThan(5)
+    // Gemini knows no refusal: what its model will not answer is blocked as prohibited content.
+    const refusals = id.startsWith('google/') ? 'content_filtered' : 'refused'
+    const expected = new Map([
+      ['truncated', sent('truncated')],
+      ['content_filtered', sent('content_filter')],
     ])
-    // Neither a refusal nor a filter is argued with: one request each.
-    const results = await folder.results()
-    for (const row of results.filter(({ _error }) => _error === 'refused' || _error === 'content_filtered')) {
-      expect(row._attempts).toBeGreaterThanOrEqual(1)
-    }
+    expected.set(refusals, (expected.get(refusals) ?? 0) + sent('refusal'))
+    const causes = folder.query<{ cause: string; n: number }>(
+      'select cause, count(*) as n from attempts where cause is not null group by cause',
+    )
+    expect(new Map(causes.map(({ cause, n }) => [cause, n]))).toEqual(expected)
+    // Neither a refusal nor a filter is argued with: each such row has one attempt that met it.
+    const gaveUp = (await folder.results()).filter(
+      ({ _status, _error }) => _status === 'failed' && _error !== 'truncated',
+    )
+    expect(gaveUp).toHaveLength(sent('content_filter') + sent('refusal'))
     const ledger = folder.query<{ cost: number }>('select sum(cost_nano) as cost from attempts')[0]?.cost
     expect(ledger).toBe(
       simulated.requests().reduce((sum, request) => sum + (request.billed ? request.cost_nano : 0), 0),

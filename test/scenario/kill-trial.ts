@@ -120,17 +120,17 @@ async function killRepeatedly(trial: KillTrial, spec: string, dataDir: string) {
     const args = job === '' ? ['run', spec] : ['resume', job]
     const running = startSluice([...args, '--data-dir', dataDir])
     let over = false
-    running.ended.then(() => {
+    const end = running.ended.then(() => {
       over = true
     })
     const before = ended(dataDir)
     // Kills fall anywhere: while the job starts, and while it runs. Now and then it must get on, or the trial would never end.
     if (kill % 2 === 1) await until(() => over || ended(dataDir) > before, 'a resumed job gets on')
-    const patience = random() * 900
+    const patience = random() * 1_500
     const start = performance.now()
     await until(() => over || performance.now() - start > patience, 'the moment of the kill')
     running.child.kill('SIGKILL')
-    await running.ended
+    await end
     const open = openAttempts(dataDir)
     for (const id of open) inFlight.add(id)
     if (job === '') job = jobId(dataDir)

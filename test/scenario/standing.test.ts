@@ -70,10 +70,13 @@ it('a job whose input was not read to the end can be cancelled', async () => {
   const cancelled = await folder.run('cancel')
   expect(cancelled.code, cancelled.stderr).toBe(0)
   expect(folder.query('select state from jobs')).toEqual([{ state: 'cancelled' }])
-  for (const look of ['status', 'report', 'results', 'failed']) {
+  for (const look of ['status', 'report', 'failed']) {
     const looked = await folder.run(look)
     expect(looked.code, `${look}: ${looked.stderr}`).toBe(0)
   }
+  const results = await folder.run('results')
+  expect(results.code).toBe(2)
+  expect(results.stderr).toContain('has not been read in full')
   expect(simulated.requests()).toEqual([])
 })
 
