@@ -3,7 +3,8 @@ import { built } from './built.ts'
 /** sluice, whole: intake, rendering, requests, validation, durable outcomes. argv: data directory, spec. */
 const [dataDir, spec] = process.argv.slice(2) as [string, string]
 const never = new AbortController().signal
-const { openEngine, readConfig, systemRuntime } = await built()
+const { keepHeapSmall, openEngine, readConfig, systemRuntime } = await built()
+keepHeapSmall()
 const engine = await openEngine(readConfig({ dataDir }), systemRuntime(), 'bench')
 const began = performance.now()
 const { job } = await engine.submit({ specPath: spec })

@@ -2,8 +2,11 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { readConfig } from '../config.ts'
 import { systemRuntime } from '../runtime.ts'
+import { keepHeapSmall } from './heap.ts'
 import type { SignalName, SignalSource } from './interruption.ts'
 import { createProgram } from './program.ts'
+
+keepHeapSmall()
 
 /** The same from src/cli and from dist/cli. */
 const packageDir = fileURLToPath(new URL('../..', import.meta.url))

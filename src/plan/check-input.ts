@@ -48,7 +48,7 @@ function describePreview(spec: Spec, preview: InputPreview): string {
   const parts = [
     first === undefined ? 'a query' : others.length === 0 ? first : `${preview.files.length} files`,
     preview.format,
-    preview.rowsTotal === null ? null : counted(preview.rowsTotal, "row"),
+    preview.rowsTotal === null ? null : `${preview.rowsTotal} ${preview.rowsTotal === 1 ? 'row' : 'rows'}`,
     preview.bytesTotal === null ? null : formatBytes(preview.bytesTotal),
     `${preview.columns.length} columns`,
     ...(spec.input.key !== null && preview.columns.includes(spec.input.key) ? [`key column "${spec.input.key}"`] : []),

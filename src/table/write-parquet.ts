@@ -37,11 +37,11 @@ const FLUSH_ROWS = 20_000
 const VECTOR_ROWS = 2048
 
 /** What a row group of Parquet should have, and the most rows of one: both as large as is useful to readers. */
-const GROUP_CHARS = 16_000_000
+const GROUP_CHARS = 8_000_000
 const GROUP_ROWS = 60 * VECTOR_ROWS
 
 /** Megabytes for DuckDB: more, up to its limit, would only be cache; for long rows it needs several times a vector of them. */
-const MEMORY_MB = 128
+const MEMORY_MB = 64
 const VECTORS_IN_MEMORY = 12
 
 /** How long the rows are that were written so far. */
@@ -62,6 +62,8 @@ export async function writeParquet({ path, columns, rows }: ParquetTable): Promi
   try {
     await withDuckDb(staging, async (connection) => {
       const list = columns.map(({ name, type }) => `${identifier(name)} ${SQL_TYPES[type]}`).join(', ')
+      // The rows come in order through one appender: a second thread would only hold a second group in memory.
+      await connection.run('SET threads = 1')
       await connection.run(`CREATE TABLE result (${list})`)
       const groupRows = groupRowsFor(await append(connection, columns, rows))
       const options = `FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${groupRows}`

@@ -66,6 +66,7 @@ name: banking
 input: { source: ${JSON.stringify(banking)} }
 model: { id: simulator/banking }
 prompt: { user: "{{ text }}" }
+execution: { concurrency: { max: 256 } }
 output: { schema: { type: object, required: [intent], properties: { intent: { enum: ${JSON.stringify(values)} } } } }
 `,
     )

@@ -64,3 +64,11 @@ it('names the column whose value does not fit, and leaves nothing behind', async
   await expect(writeParquet({ path, columns, rows: given([['no number']]) })).rejects.toThrow('"whole"')
   expect(await readdir(dir)).toEqual([])
 })
+
+it('writes rows of many sizes, long ones too', async () => {
+  const path = join(await folder(), 'long.parquet')
+  const lengths = [...Array(100).fill(10), 3_000_000, ...Array(300).fill(20_000), 0]
+  const rows = lengths.map((length, at) => [String(at).padEnd(length, 'x')])
+  await writeParquet({ path, columns: [{ name: 'text', type: 'string' }], rows: given(rows) })
+  expect((await readBack(path)).map(([text]) => String(text).length)).toEqual(rows.map(([text]) => text?.length))
+})
