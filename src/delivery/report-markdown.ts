@@ -182,7 +182,9 @@ function outputs({ outputs: profile, rows: { succeeded } }: ReportData): string 
 function input({ job }: ReportData): string {
   if (job.input === null) return ''
   const { format, files, bytes: size, columns, notes, unreadable } = job.input
-  const read = `${format}, ${counted(files, 'file')}, ${bytes(size)}, ${counted(job.rowsTotal, 'row')}, ${counted(columns.length, 'column')}`
+  // A query has no files of its own.
+  const from = files === 0 ? [] : [counted(files, 'file'), bytes(size)]
+  const read = [format, ...from, counted(job.rowsTotal, 'row'), counted(columns.length, 'column')].join(', ')
   const broken =
     unreadable === 0 ? '' : ` ${counted(unreadable, 'line')} could not be read: dead letters with their line numbers.`
   const how = notes.length === 0 ? '' : `\n\n${notes.map((note) => `- ${plain(note)}`).join('\n')}`

@@ -34,6 +34,7 @@ export async function bringIn(
       signal: options.signal,
       ...(options.onIntake && { onProgress: options.onIntake }),
     })
+    refuseClash(spec.output.columns, done.columns)
     await store.write(async (tx) => {
       await store.chunks.closeManifest(tx, job.jobNo, done.input, done.inputHash)
       const changed = await store.jobs.change(tx, job.jobNo, ['created'], { to: 'queued', atMs: runtime.now() })
@@ -44,6 +45,15 @@ export async function bringIn(
     if (error instanceof SluiceError && !options.signal.aborted) await endForInput(deps, job, error)
     throw error
   }
+}
+
+/** A JSON input may show a column only when all of it is read: too late for `check`, and still before anything is spent. */
+function refuseClash(outputColumns: readonly string[], inputColumns: readonly string[]): void {
+  const clash = outputColumns.find((name) => inputColumns.includes(name))
+  if (clash === undefined) return
+  throw new SluiceError('spec_invalid', `the output field ${JSON.stringify(clash)} is named like an input column`, {
+    hint: `Rename the output field, to ${JSON.stringify(`${clash}_label`)} for example.`,
+  })
 }
 
 /** What says nothing against the input: the next process may fare better, or another one reads it already. */

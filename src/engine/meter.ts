@@ -71,7 +71,7 @@ export function startMeter(events: Events, runtime: Runtime, jobNo: number, acco
     note() {
       if (storage !== null) return `the store cannot be written: ${storage}`
       if (hold === null || hold.untilMs <= runtime.now()) return null
-      return `provider: ${hold.cause}; next request in ${Math.ceil((hold.untilMs - runtime.now()) / 1000)} s`
+      return `${hold.cause}, next request in ${Math.ceil((hold.untilMs - runtime.now()) / 1000)} s`
     },
     stop() {
       for (const end of off) end()

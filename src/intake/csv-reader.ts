@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { SluiceError } from '../errors.ts'
-import { type CsvDialect, type CsvFault, type CsvRecord, emptyRecord, scanLine, scanRecord } from './csv-scan.ts'
+import { type CsvDialect, type CsvFault, type CsvRecord, emptyRecord, scanRecord } from './csv-scan.ts'
 import { splitRecord } from './csv-values.ts'
 import { cutOffTail, firstInvalidUtf8 } from './encoding.ts'
 import { excerptOf } from './excerpt.ts'
+import { scanLine } from './line-scan.ts'
 import type { ReaderState, RecordReader } from './record-reader.ts'
 import { MAX_RECORD_BYTES, type SourceItem, type SourceUnreadable } from './source.ts'
 

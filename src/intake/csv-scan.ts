@@ -1,3 +1,4 @@
+import { afterLineEnd, CR, LF, type LineSlot, scanLine } from './line-scan.ts'
 import { MAX_RECORD_BYTES } from './source.ts'
 
 /**
@@ -7,8 +8,6 @@ import { MAX_RECORD_BYTES } from './source.ts'
  */
 
 const QUOTE = 0x22
-const LF = 0x0a
-const CR = 0x0d
 
 export interface CsvDialect {
   /** The byte between fields. */
@@ -21,11 +20,7 @@ export interface CsvDialect {
 export type CsvFault = 'stray_quote' | 'text_after_quote' | 'unclosed_quote' | 'zero_byte' | 'too_long'
 
 /** One record, as the scanner found it. A mutable slot: a million records need no million objects. */
-export interface CsvRecord {
-  /** Behind its last byte, line end not included. */
-  end: number
-  /** Where the next record begins. */
-  next: number
+export interface CsvRecord extends LineSlot {
   /** Lines that it takes up. */
   lines: number
   fields: number
@@ -75,20 +70,6 @@ export function scanRecord(
       return endRecord(bytes, start, at, final, newline, record)
     }
   }
-}
-
-/** Where the line that begins at `start` ends and the next begins; `false` when `bytes` end inside of it. Quotes mean nothing here. */
-export function scanLine(bytes: Buffer, start: number, final: boolean, newline: number, record: CsvRecord): boolean {
-  const found = bytes.indexOf(newline, start)
-  if (found < 0 && !final) return false
-  // A CR that ends the bytes may be half of a line end.
-  if (found >= 0 && newline === CR && found + 1 >= bytes.length && !final) return false
-  const at = found < 0 ? bytes.length : found
-  record.end = at > start && newline === LF && bytes[at - 1] === CR ? at - 1 : at
-  record.next = afterLineEnd(bytes, at, newline)
-  record.lines = 1
-  record.fields = 0
-  return true
 }
 
 /** Behind the field that begins at `from`; -1 where it is quoted and not closed before `limit`. */
@@ -143,7 +124,7 @@ function endRecord(
   } else {
     return endBroken(bytes, start, final, newline, 'text_after_quote', record)
   }
-  record.next = afterLineEnd(bytes, at, newline)
+  record.next = afterLineEnd(bytes, at)
   return true
 }
 
@@ -156,11 +137,6 @@ function endBroken(
   record: CsvRecord,
 ): boolean {
   record.fault = fault
+  record.lines = 1
   return scanLine(bytes, start, final, newline, record)
-}
-
-function afterLineEnd(bytes: Buffer, at: number, newline: number): number {
-  const pair = bytes[at] === CR && bytes[at + 1] === LF
-  if (newline === CR || bytes[at] === CR) return Math.min(bytes.length, at + (pair ? 2 : 1))
-  return Math.min(bytes.length, at + 1)
 }

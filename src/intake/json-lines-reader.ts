@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
-import { emptyRecord, scanLine } from './csv-scan.ts'
 import { excerptOf } from './excerpt.ts'
 import { JSON_TOO_LONG, type JsonReading, jsonItem, unreadableJson } from './json-item.ts'
+import { LF, type LineSlot, scanLine } from './line-scan.ts'
 import type { ReaderState, RecordReader } from './record-reader.ts'
 import { MAX_RECORD_BYTES, type SourceItem } from './source.ts'
 
@@ -11,25 +11,23 @@ interface LinesState extends ReaderState {
   readonly skipping: string | null
 }
 
-const LF = 0x0a
-
 /** Reads JSON lines: one object a line. A line that is none becomes an unreadable item; lines of white space are skipped and counted. */
 export function createJsonLinesReader(reading: JsonReading, from: ReaderState): RecordReader {
-  const record = emptyRecord()
+  const slot: LineSlot = { end: 0, next: 0 }
   let { line } = from
   let { empty, skipping } = { empty: 0, skipping: null, ...from } as LinesState
 
   function take(bytes: Buffer, final: boolean, items: SourceItem[]): number {
     const valid = isUtf8(bytes.subarray(0, final ? bytes.length : bytes.lastIndexOf(LF) + 1))
     let at = 0
-    while ((at < bytes.length || skipping !== null) && scanLine(bytes, at, final, LF, record)) {
-      const text = bytes.subarray(at, record.end)
+    while ((at < bytes.length || skipping !== null) && scanLine(bytes, at, final, LF, slot)) {
+      const text = bytes.subarray(at, slot.end)
       if (skipping !== null) items.push(unreadableJson(reading, line, JSON_TOO_LONG, skipping))
       else if (isBlank(text)) empty += 1
       else items.push(jsonItem(reading, text, line, valid))
       skipping = null
       line += 1
-      at = record.next
+      at = slot.next
     }
     // A last byte that may be the CR of a CRLF stays, for the next block to tell.
     if (skipping !== null) return Math.max(0, bytes.length - 1)

@@ -16,7 +16,8 @@ export function keyColumnOf(key: string | null, { columns }: Pick<Source, 'colum
   const at = columns.indexOf(key)
   if (at >= 0) return at
   const near = didYouMean(key, columns)
+  const known = columns.length === 0 ? 'There are no columns.' : `It must be ${oneOf(columns)}.`
   throw new SluiceError('input_invalid', `input.key: the input has no column "${key}"`, {
-    hint: near === null ? `It must be ${oneOf(columns)}.` : `${near[0]?.toUpperCase()}${near.slice(1)}`,
+    hint: near === null ? known : `${near[0]?.toUpperCase()}${near.slice(1)}`,
   })
 }

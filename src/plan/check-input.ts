@@ -46,7 +46,8 @@ export function checkInput(spec: Spec, preview: InputPreview | null, report: Rep
 function describePreview(spec: Spec, preview: InputPreview): string {
   const [first, ...others] = preview.files
   const parts = [
-    first === undefined ? 'a query' : others.length === 0 ? first : `${preview.files.length} files`,
+    // Of several files the notes say how many.
+    first === undefined ? 'a query' : others.length === 0 ? first : null,
     preview.format,
     preview.rowsTotal === null ? null : `${preview.rowsTotal} ${preview.rowsTotal === 1 ? 'row' : 'rows'}`,
     preview.bytesTotal === null ? null : formatBytes(preview.bytesTotal),
