@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openFileBlob } from './blob/file.ts'
 import type { Config } from './config.ts'
@@ -13,7 +12,7 @@ import { createModels } from './provider/registry.ts'
 import { createTransport } from './provider/transport.ts'
 import { createEmbeddedQueue } from './queue/embedded.ts'
 import { openPresence } from './queue/presence.ts'
-import type { Runtime } from './runtime.ts'
+import { makeFolder, type Runtime } from './runtime.ts'
 import { simulatorFetch } from './simulator/fetch.ts'
 import type { SimulatorOptions } from './simulator/options.ts'
 import { DEFAULT_SIMULATED_PRICE } from './simulator/price.ts'
@@ -83,7 +82,7 @@ function inProcessSimulator(runtime: Runtime) {
 
 async function makeDirectory(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true })
+    await makeFolder(path)
   } catch (error) {
     throw new SluiceError('storage', `the data directory ${path} cannot be made: ${(error as Error).message}`, {
       hint: 'Name another one with --data-dir.',

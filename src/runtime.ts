@@ -1,4 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** The outside world that everything else is given: the clock, waiting, randomness and ids. Tests put their own in. */
@@ -64,4 +67,21 @@ export function sha256(data: string | Uint8Array): string {
 /** A name for this process that no other ever has. */
 export function processToken(): string {
   return randomUUID()
+}
+
+/**
+ * Makes a folder, with those above it where they are missing. Rejects as `mkdir` does. Node's own `recursive` never returns where a folder is there
+ * in which none can be made (`/proc/x`).
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error
+    await makeFolder(parent)
+    await makeFolder(path)
+  }
 }

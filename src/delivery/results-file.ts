@@ -1,11 +1,11 @@
 import { createWriteStream } from 'node:fs'
-import { mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
+import { realpath, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { SluiceError } from '../errors.ts'
-import { processToken } from '../runtime.ts'
+import { makeFolder, processToken } from '../runtime.ts'
 
 /**
  * Writes text to a file, compressed where its name ends in `.gz`. The file appears, durably, only when all of it is written; what stood there
@@ -55,7 +55,7 @@ async function statOf(path: string) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw unwritable(path, error)
   }
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     return null
   } catch (error) {
     throw unwritable(path, error)

@@ -1,7 +1,8 @@
 import { existsSync, rmSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { makeFolder } from '../runtime.ts'
 
 /**
  * Tells at once that a worker's process is dead. Each worker holds an exclusive lock on a small file of its own: the operating system takes it
@@ -32,7 +33,7 @@ const LOOK_MS = 1_000
 
 /** Opens the directory of the workers' locks, and creates it where it is missing. All processes of one machine share it. */
 export async function openPresence({ dir }: { readonly dir: string }): Promise<Presence> {
-  await mkdir(dir, { recursive: true })
+  await makeFolder(dir)
   const pathOf = (workerId: string) => join(dir, `${encodeURIComponent(workerId)}${SUFFIX}`)
   const sweep = async () => {
     const files = (await readdir(dir)).filter((name) => name.endsWith(SUFFIX))

@@ -1,9 +1,8 @@
-import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import { SluiceError } from '../errors.ts'
-import type { Runtime } from '../runtime.ts'
+import { makeFolder, type Runtime } from '../runtime.ts'
 import { isNotADatabase, mapped } from './sqlite-failure.ts'
 import { whileBusy } from './sqlite-writer.ts'
 
@@ -28,7 +27,7 @@ const WRITE_CACHE_KIB = 16_384
  */
 export async function openWriteHandle(path: string, runtime: Runtime, busyMs: number): Promise<DatabaseSync> {
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     const handle = mapped(() => new DatabaseSync(path, { timeout: WRITE_BLOCK_MS }))
     try {
       await whileBusy(runtime, busyMs, () => prepareFile(handle, path))

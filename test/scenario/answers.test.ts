@@ -35,9 +35,7 @@ it.each(['openai/some-model', 'openai-responses/some-model', 'anthropic/some-mod
     )
     expect(new Map(causes.map(({ cause, n }) => [cause, n]))).toEqual(expected)
     // Neither a refusal nor a filter is argued with: each such row has one attempt that met it.
-    const gaveUp = (await folder.results()).filter(
-      ({ _status, _error }) => _status === 'failed' && _error !== 'truncated',
-    )
+    const gaveUp = folder.query("select 1 from rows where state = 'failed' and cause <> 'truncated'")
     expect(gaveUp).toHaveLength(sent('content_filter') + sent('refusal'))
     const ledger = folder.query<{ cost: number }>('select sum(cost_nano) as cost from attempts')[0]?.cost
     expect(ledger).toBe(
@@ -81,8 +79,8 @@ it.each([
   const run = await folder.run('run', 'spec.yaml')
   expect(run.code, run.stderr).toBe(0)
   expect(summaryOf(run.stdout).rows).toMatchObject({ total: 2, failed: 2 })
-  const results = await folder.results()
-  expect(results.map((row) => row._error)).toEqual([cause, cause])
-  expect(String(results[0]?._error_message)).toMatch(/page|html|empty|nothing|redirect|JSON/i)
-  expect(String(results[0]?._error_message)).not.toContain('<html')
+  const failed = folder.query<{ cause: string; message: string }>('select cause, message from rows')
+  expect(failed.map((row) => row.cause)).toEqual([cause, cause])
+  expect(failed[0]?.message).toMatch(/page|html|empty|nothing|redirect|JSON/i)
+  expect(failed[0]?.message).not.toContain('<html')
 })

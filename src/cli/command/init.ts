@@ -1,7 +1,8 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { dirname, join, relative, resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { type ExitCode, SluiceError } from '../../errors.ts'
+import { makeFolder } from '../../runtime.ts'
 import type { CommandContext, Launch } from '../context.ts'
 
 /** The examples that `init` can write, and the folder of `examples/` that each comes from. */
@@ -88,7 +89,7 @@ function localSchema(path: string, content: Uint8Array): Uint8Array | string {
 
 /** `false`: there is a file already, and it was left as it is. */
 async function write(path: string, content: Uint8Array | string, force: boolean): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   try {
     await writeFile(path, content, { flag: force ? 'w' : 'wx' })
     return true
