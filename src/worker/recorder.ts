@@ -15,6 +15,8 @@ import type { StorageGuard } from './storage-guard.ts'
 
 /** Entries that one commit takes at the most, an attempt being up to three: more would stall the event loop (engines.md §1). */
 const GROUP_MAX = 300
+/** Turns of the event loop that a group waits at the most, as long as each brings more. */
+const GATHER_TURNS = 8
 /** Entries that may wait before the pool stops sending. */
 const BACKLOG_MAX = 2_000
 
@@ -84,10 +86,20 @@ export function createRecorder(deps: RecorderDeps): Recorder {
   let lastCommitMs: number | null = null
   let backlog = 0
 
+  /**
+   * Lets in what is already at the door. A commit does not yield to the event loop: without a turn of it, each answer that came in meanwhile would
+   * get a commit of its own. The first turn that brings nothing ends the wait.
+   */
+  const gather = async () => {
+    let before = -1
+    for (let turns = 0; turns < GATHER_TURNS && backlog !== before && backlog < GROUP_MAX; turns += 1) {
+      before = backlog
+      await setImmediate()
+    }
+  }
   const write = async () => {
     while (sizeOf(groups[0] as Group) > 0) {
-      // A commit does not yield to the event loop: without this turn, each answer that came in meanwhile would get a commit of its own.
-      await setImmediate()
+      await gather()
       const group = groups.shift() as Group
       if (groups.length === 0) groups.push(emptyGroup())
       committing = group
