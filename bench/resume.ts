@@ -20,6 +20,7 @@ await inTempDir(async (dir) => {
   const { job } = await engine.submit({ specPath: spec })
   const stop = new AbortController()
   const never = new AbortController().signal
+  const firstOfAll = message(first.child, 'firstRequestAtMs')
   await engine.work(job.id, {
     signal: stop.signal,
     abandon: never,
@@ -28,6 +29,7 @@ await inTempDir(async (dir) => {
     },
   })
   await engine.close()
+  await firstOfAll
   const waiting = message<{ firstRequestAtMs: number }>(first.child, 'firstRequestAtMs').catch(() => null)
   // As the package runs it: built, with Node's compile cache.
   const bin = new URL('../dist/cli/main.js', import.meta.url).pathname
