@@ -28,7 +28,8 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
   const known = request.jobKey === undefined ? null : await store.jobs.byKey(deps.tenantNo, request.jobKey)
   if (known !== null) return attach(deps, jobDeps, known, spec, request)
   openTargets(deps, spec.spec)
-  refuseErrors(await checkSpec(reading, checkTools(deps)))
+  const findings = await checkSpec(reading, checkTools(deps))
+  refuseErrors(findings)
   await store.specs.put(deps.tenantNo, spec.hash, spec.spec.name, spec.canonicalJson, runtime.now())
   const submission: Submission = {
     baseDir: spec.baseDir,
@@ -51,7 +52,9 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
   if (!created) return attach(deps, jobDeps, job, spec, request)
   await bringIn(deps, jobDeps, job, intakeOptions(request))
   const read = await reread(deps, job)
-  return { job: read, created, notes: [...spec.notes.map((note) => note.message), ...(read.input?.notes ?? [])] }
+  // Warnings that `check` would give: an unknown price, say.
+  const warnings = findings.filter((finding) => finding.severity === 'warning').map((finding) => finding.message)
+  return { job: read, created, notes: [...warnings, ...(read.input?.notes ?? [])] }
 }
 
 /** A job key that is taken: its job is continued, where it is the same work. */
