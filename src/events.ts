@@ -1,17 +1,10 @@
 import type { ChunkRef } from './domain/chunk.ts'
 import type { Cause } from './domain/failure.ts'
-import type { Counters, JobId, JobState, StateReason } from './domain/job.ts'
+import type { Counters } from './domain/job.ts'
 import type { LimitSignal } from './domain/limit-signal.ts'
 
 /** Everything that happens in a process and that somebody may want to know. Holds no row contents and no keys. */
 export interface EventMap {
-  'job.state': {
-    readonly id: JobId
-    readonly jobNo: number
-    readonly from: JobState
-    readonly to: JobState
-    readonly reason: StateReason | null
-  }
   'chunk.claimed': ChunkRef & { readonly epoch: number; readonly rows: number; readonly lost: number }
   'chunk.done': ChunkRef
   'chunk.released': ChunkRef
@@ -36,7 +29,6 @@ export interface EventMap {
   'limit.wait': { readonly account: string; readonly untilMs: number; readonly cause: Cause }
   'storage.failing': { readonly message: string }
   'storage.back': { readonly afterMs: number }
-  'worker.defect': { readonly message: string }
 }
 
 export type EventName = keyof EventMap
