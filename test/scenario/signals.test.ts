@@ -38,7 +38,9 @@ it('a second signal stops at once, and is still safe', async () => {
   const opened = () => folder.count("attempts where state = 'open'")
   await until(() => opened() >= 4, 'the first requests are on their way')
   running.child.kill('SIGINT')
-  await until(() => /again/i.test(running.stderr()), 'the first signal is heard')
+  await until(() => /second signal/.test(running.stderr()), 'the first signal is heard')
+  // Two signals within a tenth of a second are one press of Ctrl-C (npx passes on what the terminal has sent already).
+  await new Promise((resolve) => setTimeout(resolve, 200))
   running.child.kill('SIGINT')
   expect(await running.ended).toBe(130)
   // Nobody saw the answers of what was in flight: whoever takes the chunk up books it as lost, once.
