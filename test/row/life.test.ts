@@ -143,7 +143,10 @@ describe('the life of a row', () => {
         fc.array(completion, { maxLength: 6 }),
         fc.array(fc.tuple(fc.nat(20), free, lost)),
         (given, completions, extra) => {
-          const one = specOf({ ...given, rowTokens: null })
+          // The noise names the model that was asked before it: where two targets share an id, that would be said of the other one.
+          const named = new Set(['openai/main'])
+          const fallback = given.fallback.filter(([id]) => !named.has(id) && named.add(id))
+          const one = specOf({ ...given, fallback, rowTokens: null })
           const program = createRowProgram(one, columns)
           const { past } = live(one, completions, () => true, false)
           const before = program.prepare(input, past, { fallbackAllowed: () => true })
