@@ -75,13 +75,21 @@ export function processToken(): string {
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
+    await makeOneFolder(path)
+  } catch (error) {
+    const parent = dirname(path)
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error
+    if (!existsSync(parent)) await makeFolder(parent)
+    // Another may have made the parent in between; where it stands and still takes no folder, this says so.
+    await makeOneFolder(path)
+  }
+}
+
+/** Makes a folder whose parent is there; one that is there already is no error. */
+async function makeOneFolder(path: string): Promise<void> {
+  try {
     await mkdir(path)
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
-    const parent = dirname(path)
-    if (code !== 'ENOENT' || parent === path || existsSync(parent)) throw error
-    await makeFolder(parent)
-    await makeFolder(path)
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
   }
 }

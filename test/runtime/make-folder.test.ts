@@ -11,10 +11,13 @@ async function folder() {
 }
 
 it('makes a folder with those above it, and may be repeated, also at once', async () => {
-  const path = join(await folder(), 'a', 'b', 'c')
-  await Promise.all([makeFolder(path), makeFolder(path)])
-  await makeFolder(path)
-  expect((await stat(path)).isDirectory()).toBe(true)
+  const root = await folder()
+  for (let round = 0; round < 50; round++) {
+    const path = join(root, String(round), 'a', 'b', 'c')
+    await Promise.all(Array.from({ length: 8 }, () => makeFolder(path)))
+    await makeFolder(path)
+    expect((await stat(path)).isDirectory()).toBe(true)
+  }
 })
 
 it('says so where a file is in the way', async () => {
