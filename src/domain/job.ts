@@ -45,9 +45,12 @@ export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = 
   cancelled: ['queued'],
 })
 
-/** Whether the job is over (until a `retry` opens a new round). */
+/** States in which a job is over (until a `retry` opens a new round). */
+export const TERMINAL_STATES: readonly JobState[] = Object.freeze(['completed', 'failed', 'cancelled'] as const)
+
+/** Whether the job is over. */
 export function isTerminal(state: JobState): boolean {
-  return state === 'completed' || state === 'failed' || state === 'cancelled'
+  return TERMINAL_STATES.includes(state)
 }
 
 /** Whether the guarded change `from` → `to` is one that a job may make. */
@@ -157,6 +160,8 @@ export interface Job {
   readonly activeMs: number
   /** When the current stretch of activity began; `null` while paused or over. */
   readonly activeSinceMs: number | null
+  /** When its rows and manifest were thrown away as too old; absent while they are there. */
+  readonly droppedAtMs?: number
   readonly version: string
 }
 

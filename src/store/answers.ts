@@ -3,8 +3,8 @@ import type { StoredOutcome } from '../domain/stored.ts'
 import { answerKey } from './bytes.ts'
 import { inStatements, type StoreDatabase } from './database.ts'
 import { outcomeOf } from './outcome-record.ts'
+import type { Answers } from './role/answers.ts'
 import type { Database } from './schema.ts'
-import type { Answers } from './store.ts'
 
 /** Answers that rows of one tenant have paid for, found by the request's hash. They point at rows: an answer whose row is gone is none. */
 export function answersRole({ reader }: StoreDatabase): Answers {

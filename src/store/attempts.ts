@@ -4,8 +4,8 @@ import { attemptOf, pastAttemptOf } from './attempt-record.ts'
 import { uuidBytes } from './bytes.ts'
 import type { StoreDatabase } from './database.ts'
 import { sumLedger } from './ledger.ts'
+import type { Attempts } from './role/attempts.ts'
 import type { Database } from './schema.ts'
-import type { Attempts } from './store.ts'
 
 /** The ledger, read: by chunk, by row, and as a whole. */
 export function attemptsRole(database: StoreDatabase): Attempts {

@@ -10,9 +10,9 @@ import { countersOf, plusCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { changeState } from './job-state.ts'
 import { bookLost } from './lost.ts'
+import type { ChunkEnd, PendingRow } from './role/chunks.ts'
 import { bucketOf } from './rows-of-job.ts'
 import type { ChunksTable, Database } from './schema.ts'
-import type { ChunkEnd, PendingRow } from './store.ts'
 
 type ChunkRow = Selectable<ChunksTable>
 
@@ -52,6 +52,8 @@ export async function cancelOpenChunk(
   pending: readonly PendingRow[],
   atMs: number,
 ): Promise<boolean> {
+  // A claim that is under way comes first, and is seen below.
+  await database.lockJob(tx, ref.jobNo, 'exclusive')
   const db = database.handle(tx)
   const leased = db
     .selectFrom('chunks as other')

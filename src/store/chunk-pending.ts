@@ -1,8 +1,8 @@
 import type { Kysely, Selectable } from 'kysely'
 import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
 import type { Outcome } from '../domain/row.ts'
+import type { PendingRow } from './role/chunks.ts'
 import type { ChunksTable, Database } from './schema.ts'
-import type { PendingRow } from './store.ts'
 
 /** The outcome that the pending rows of a chunk get when it ends without them. */
 export interface Ending {

@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { ChunkRef } from '../domain/chunk.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
 import { cancelOpenChunk, completeChunk, failChunk } from './chunk-end.ts'
 import { chunkOf, countingChunks, readChunk, selectChunks } from './chunk-record.ts'
 import { plusCounters } from './counters.ts'
@@ -8,8 +9,8 @@ import { jobOf } from './job-record.ts'
 import { changeState } from './job-state.ts'
 import { bookLost } from './lost.ts'
 import { appendSegment, closeManifest, readIntakeProgress } from './manifest.ts'
+import type { Chunks, ClaimedChunk, NextChunks } from './role/chunks.ts'
 import type { Database } from './schema.ts'
-import type { Chunks, ClaimedChunk } from './store.ts'
 
 /**
  * The manifest, and who works on what. A chunk's row is its fence: every change of a claimed chunk is an update that names the claim's epoch,
@@ -20,7 +21,7 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
   return Object.freeze({
     appendSegment: (segment) => appendSegment(database, segment, now()),
     intakeProgress: (jobNo) => readIntakeProgress(reader, jobNo),
-    closeManifest: (tx, jobNo, input, inputHash) => closeManifest(handle(tx), jobNo, input, inputHash),
+    closeManifest: (tx, jobNo, input, inputHash) => closeManifest(database, tx, jobNo, input, inputHash),
     get: (ref) => readChunk(reader, ref),
 
     async list(jobNo, fromChunk, limit) {
@@ -44,6 +45,12 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
       return open.map((chunk) => ({ jobNo, chunkNo: chunk.chunk_no }))
     },
 
+    nextReady: (tx, jobNo, limit) => nextReady(handle(tx), jobNo, limit),
+
+    async rewind(tx, jobNo) {
+      await handle(tx).updateTable('jobs').set({ queued_to: 0 }).where('job_no', '=', jobNo).execute()
+    },
+
     claim: (ref, owner, died, atMs) => claimChunk(database, ref, owner, died, atMs),
 
     async release(tx, claim, to) {
@@ -62,18 +69,7 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
     fail: (tx, claim, message, pending, atMs) => failChunk(database, tx, claim, message, pending, atMs),
     cancelOpen: (tx, ref, pending, atMs) => cancelOpenChunk(database, tx, ref, pending, atMs),
 
-    async leased(jobNo) {
-      const { leased } = await reader
-        .selectFrom('chunks')
-        .select((eb) => eb.fn.countAll<number>().as('leased'))
-        .where('job_no', '=', jobNo)
-        .where('chunk_no', 'in', countingChunks(reader, jobNo))
-        .where('state', '=', 'leased')
-        .executeTakeFirstOrThrow()
-      return Number(leased)
-    },
-
-    takeBack: (tx, jobNo) => takeBackChunks(handle(tx), jobNo, now()),
+    takeBack: (tx, jobNo) => takeBackChunks(database, tx, jobNo, now()),
 
     async forgiveDeaths(tx, jobNo) {
       await updateCounting(handle(tx), jobNo).set({ deaths: 0 }).where('deaths', '>', 0).execute()
@@ -81,7 +77,9 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
   } satisfies Chunks)
 }
 
-async function takeBackChunks(db: Kysely<Database>, jobNo: number, atMs: number): Promise<void> {
+async function takeBackChunks(database: StoreDatabase, tx: StoreTx, jobNo: number, atMs: number): Promise<void> {
+  await database.lockJob(tx, jobNo, 'exclusive')
+  const db = database.handle(tx)
   const taken = await updateCounting(db, jobNo)
     .set({ state: 'ready', owner: null })
     .where('state', '=', 'leased')
@@ -90,26 +88,54 @@ async function takeBackChunks(db: Kysely<Database>, jobNo: number, atMs: number)
   for (const { chunk_no: chunkNo } of taken) await countLost(db, { jobNo, chunkNo }, atMs)
 }
 
+async function nextReady(db: Kysely<Database>, jobNo: number, limit: number): Promise<NextChunks> {
+  const job = db.updateTable('jobs').where('job_no', '=', jobNo)
+  // Changes nothing but locks the row: of two that complete chunks at once, the second goes on behind the first.
+  const {
+    queued_to: from,
+    chunks_total: end,
+    priority,
+  } = await job
+    .set({ queued_to: sql`queued_to` })
+    .returning(['queued_to', 'chunks_total', 'priority'])
+    .executeTakeFirstOrThrow()
+  if (from >= end) return { refs: [], priority }
+  const ready = await db
+    .selectFrom('chunks')
+    .select('chunk_no')
+    .where('job_no', '=', jobNo)
+    .where('chunk_no', '>=', from)
+    .where('state', 'in', ['ready', 'parked'])
+    .orderBy('chunk_no')
+    .limit(limit)
+    .execute()
+  // Where there are no more, nobody looks for them again: what is not ready now has its message with whoever holds it.
+  const last = ready.length < limit ? end - 1 : (ready[limit - 1]?.chunk_no ?? from - 1)
+  await job.set({ queued_to: last + 1 }).execute()
+  return { refs: ready.map((chunk) => ({ jobNo, chunkNo: chunk.chunk_no })), priority }
+}
+
 function updateCounting(db: Kysely<Database>, jobNo: number) {
   const chunks = db.updateTable('chunks').where('job_no', '=', jobNo)
   return chunks.where('chunk_no', 'in', countingChunks(db, jobNo))
 }
 
 async function claimChunk(
-  { write, handle }: StoreDatabase,
+  { write, handle, lockJob, clock }: StoreDatabase,
   ref: ChunkRef,
   owner: string,
   died: boolean,
   atMs: number,
 ): Promise<ClaimedChunk | null> {
   return await write(async (tx) => {
+    await lockJob(tx, ref.jobNo, 'shared')
     const db = handle(tx)
     const job = db.selectFrom('jobs').where('job_no', '=', ref.jobNo)
     const workable = job.where('state', 'in', ['queued', 'running']).where('wanted', 'is', null)
     const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
     const { numUpdatedRows } = await chunk
       .set({ state: 'leased', epoch: sql`epoch + 1`, owner, counting: 1, deaths: sql`deaths + ${died ? 1 : 0}` })
-      .set({ round: job.select('round') })
+      .set({ round: job.select('round'), leased_at_ms: clock() })
       .where('state', 'in', ['ready', 'leased', 'parked'])
       .where(({ exists }) => exists(workable.select('job_no')))
       .executeTakeFirstOrThrow()

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import type { Kysely, RawBuilder } from 'kysely'
 import type { Outcome } from '../domain/row.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Database } from './schema.ts'
@@ -12,9 +12,22 @@ export interface StoreDatabase {
   readonly reader: Kysely<Database>
   /** The database inside `tx`. Throws when `tx` has ended. */
   handle(tx: StoreTx): Kysely<Database>
+  /**
+   * One transaction on the process's one write connection. Where the database asks for it (a deadlock, a failed serialization), `work` runs again
+   * from its start: it must have no effect outside of `tx`.
+   */
   write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
-  /** Where the rows of a job that is created now will lie. */
-  bucketFor(atMs: number): number
+  /**
+   * Keeps others from the job until `tx` ends: `exclusive` from everybody who locks it, `shared` from those who want it for themselves. Whoever
+   * locks a job does so first, before any of its rows.
+   */
+  lockJob(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
+  /** The database's own time as part of a query, in UTC milliseconds: the clock that all its workers share. */
+  clock(): RawBuilder<number>
+  /** Where the rows of a job will lie that is created at `atMs`; makes the place where it is missing. Outside of any transaction. */
+  bucketFor(atMs: number): Promise<number>
+  /** Where the rows of a job of this size lie instead, once its size is known: made by this. `null`: they stay where they are. */
+  ownBucket(tx: StoreTx, jobNo: number, rows: number): Promise<number | null>
   /** Inserts outcomes of one chunk, which must have none for these rows. */
   insertOutcomes(tx: StoreTx, chunk: RowsOfChunk, outcomes: readonly Outcome[]): Promise<void>
 }

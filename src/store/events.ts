@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { StoreDatabase } from './database.ts'
+import type { Events } from './role/events.ts'
 import type { Database } from './schema.ts'
-import type { Events } from './store.ts'
 
 /** Durable events, numbered without gaps under their job's row. */
 export function eventsRole(database: StoreDatabase): Events {

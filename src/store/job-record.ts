@@ -1,8 +1,8 @@
 import type { Selectable } from 'kysely'
 import type { InputDescription, Job } from '../domain/job.ts'
 import { countersOf } from './counters.ts'
+import type { JobControl } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
-import type { JobControl } from './store.ts'
 
 /** A row of `jobs` as the domain's job. */
 export function jobOf(row: Selectable<JobsTable>): Job {
@@ -34,6 +34,7 @@ export function jobOf(row: Selectable<JobsTable>): Job {
     endedAtMs: row.ended_at_ms,
     activeMs: row.active_ms,
     activeSinceMs: row.active_since_ms,
+    ...(row.dropped_at_ms !== null && { droppedAtMs: row.dropped_at_ms }),
     version: row.version,
   }
 }

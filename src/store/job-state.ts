@@ -1,10 +1,8 @@
 import type { Kysely, Selectable, Updateable } from 'kysely'
-import { isTerminal, type JobState, mayBecome } from '../domain/job.ts'
+import { isTerminal, type JobState, mayBecome, TERMINAL_STATES } from '../domain/job.ts'
 import { appendEvent } from './events.ts'
+import type { NewRound, StateChange } from './role/jobs.ts'
 import type { Database, JobsTable } from './schema.ts'
-import type { NewRound, StateChange } from './store.ts'
-
-const TERMINAL: readonly JobState[] = ['completed', 'failed', 'cancelled']
 
 /** States in which a job's time runs. */
 const ACTIVE: readonly JobState[] = ['queued', 'running', 'finalizing']
@@ -23,8 +21,8 @@ export async function changeState(
     const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()
     if (job === undefined || !from.includes(job.state) || isTerminal(job.state) || !mayBecome(job.state, change.to))
       return false
-    const { fulfils } = change
-    if (fulfils !== undefined && job.wanted !== fulfils) return false
+    if (change.fulfils !== undefined && job.wanted !== change.fulfils) return false
+    if (change.closed === true && job.open_chunks > 0) return false
     const { numUpdatedRows } = await db
       .updateTable('jobs')
       .set({
@@ -36,16 +34,18 @@ export async function changeState(
       })
       .where('job_no', '=', jobNo)
       .where('state', '=', job.state)
-      .where((eb) => (fulfils === undefined ? eb.lit(true) : eb('wanted', '=', fulfils)))
+      .where('wanted', 'is not distinct from', job.wanted)
+      .where('event_seq', '=', job.event_seq)
+      .where('open_chunks', change.closed === true ? '=' : '>=', 0)
       .executeTakeFirstOrThrow()
-    // On PostgreSQL somebody may have changed it since it was read: then it is looked at anew.
+    // On PostgreSQL somebody may have changed it since it was read: another state, a wish, a chunk. Then it is looked at anew.
     if (numUpdatedRows === 0n) continue
     await recordChange(db, jobNo, job.state, change)
     return true
   }
 }
 
-/** Opens round `round.round` on a job that is over and stands in the round before it: `queued`. `false`: it is not over, or in another round. */
+/** Opens round `round.round` on a job that is over and stands in the round before it: `queued`. `false`: it is not over, in another round, or dropped. */
 export async function openRound(db: Kysely<Database>, jobNo: number, round: NewRound): Promise<boolean> {
   const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()
   if (job === undefined) return false
@@ -54,7 +54,8 @@ export async function openRound(db: Kysely<Database>, jobNo: number, round: NewR
     .set({ state: 'queued', round: round.round, spec_hash: round.specHash, active_since_ms: round.atMs })
     .set({ reason: null, detail: null, ended_at_ms: null })
     .where('job_no', '=', jobNo)
-    .where('state', 'in', TERMINAL)
+    .where('state', 'in', TERMINAL_STATES)
+    .where('dropped_at_ms', 'is', null)
     .where('round', '=', round.round - 1)
     .executeTakeFirstOrThrow()
   if (numUpdatedRows === 0n) return false

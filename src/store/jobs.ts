@@ -6,8 +6,8 @@ import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
 import { CONTROL_COLUMNS, controlOf, jobOf } from './job-record.ts'
 import { changeState, insertRound, openRound } from './job-state.ts'
+import type { JobProgress, Jobs, NewJob } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
-import type { JobProgress, Jobs, NewJob } from './store.ts'
 
 /** Jobs: their creation, their states, and the totals that are kept rather than counted. `version` is noted on each new job. */
 export function jobsRole(database: StoreDatabase, version: string): Jobs {
@@ -15,6 +15,7 @@ export function jobsRole(database: StoreDatabase, version: string): Jobs {
   return Object.freeze({
     ...reading(database),
     create: (job) => createJob(database, job, version),
+    lock: database.lockJob,
     change: (tx, jobNo, from, change) => changeState(handle(tx), jobNo, from, change),
     want: (...wish) => recordWish(database, ...wish),
     set: (jobNo, settings, atMs) => changeSettings(database, jobNo, settings, atMs),
@@ -64,13 +65,14 @@ function reading(database: StoreDatabase) {
 }
 
 async function createJob({ handle, write, bucketFor }: StoreDatabase, job: NewJob, version: string) {
+  const bucket = await bucketFor(job.atMs)
   return await write(async (tx) => {
     const row = await handle(tx)
       .insertInto('jobs')
       .values({
         id: job.id,
         tenant_no: job.tenantNo,
-        bucket: bucketFor(job.atMs),
+        bucket,
         spec_name: job.specName,
         spec_hash: job.specHash,
         state: 'created',

@@ -1,11 +1,12 @@
 import { type Kysely, sql } from 'kysely'
 import type { InputDescription } from '../domain/job.ts'
 import type { Outcome, UnreadableLine } from '../domain/row.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { hashBytes } from './bytes.ts'
 import { inStatements, type StoreDatabase } from './database.ts'
+import type { IntakeProgress, NewSegment } from './role/chunks.ts'
 import type { Database } from './schema.ts'
-import type { IntakeProgress, NewSegment } from './store.ts'
 
 /**
  * Commits one segment: its chunks, its unreadable lines as dead letters, and where in the source to go on. Refused as `job_state` when the
@@ -41,18 +42,25 @@ export async function readIntakeProgress(db: Kysely<Database>, jobNo: number): P
   }
 }
 
-/** Closes the manifest: no segment can follow. */
+/** Closes the manifest: no segment can follow. A large job's rows get a place of their own, to which its unreadable lines move. */
 export async function closeManifest(
-  db: Kysely<Database>,
+  database: StoreDatabase,
+  tx: StoreTx,
   jobNo: number,
   input: InputDescription,
   inputHash: string,
 ): Promise<void> {
-  await db
+  const db = database.handle(tx)
+  const job = await db
     .updateTable('jobs')
     .set({ input: JSON.stringify(input), input_hash: inputHash, manifest_closed: 1 })
     .where('job_no', '=', jobNo)
-    .execute()
+    .returning(['bucket', 'rows_total'])
+    .executeTakeFirstOrThrow()
+  const bucket = await database.ownBucket(tx, jobNo, job.rows_total)
+  if (bucket === null) return
+  await db.updateTable('rows').set({ bucket }).where('bucket', '=', job.bucket).where('job_no', '=', jobNo).execute()
+  await db.updateTable('jobs').set({ bucket }).where('job_no', '=', jobNo).execute()
 }
 
 async function addToJob(db: Kysely<Database>, segment: NewSegment) {

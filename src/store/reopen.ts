@@ -2,9 +2,9 @@ import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql
 import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
 import { countersOf, negated, plusCounters } from './counters.ts'
 import { inStatements } from './database.ts'
+import type { RowSelection } from './role/rows.ts'
 import { bucketOf, deadRowsOf } from './rows-of-job.ts'
 import type { Database } from './schema.ts'
-import type { RowSelection } from './store.ts'
 
 /** What a chunk loses when some of its rows are taken back. */
 interface Loss {

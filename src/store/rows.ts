@@ -5,9 +5,9 @@ import type { CauseCount, StoredOutcome } from '../domain/stored.ts'
 import type { StoreDatabase } from './database.ts'
 import { outcomeOf } from './outcome-record.ts'
 import { reopenRows } from './reopen.ts'
+import type { Rows } from './role/rows.ts'
 import { deadRowsOf, rowsOf } from './rows-of-job.ts'
 import type { Database } from './schema.ts'
-import type { Rows } from './store.ts'
 
 /** Rows looked at between two turns of the event loop, where a query must go over all of a job's. */
 const SCAN_ROWS = 10_000

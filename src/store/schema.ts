@@ -10,6 +10,7 @@ import type { LaneName, OutcomeState } from '../domain/row.ts'
  * hashes and attempt ids are bytes, because they stand in every row (`bytes.ts`).
  */
 export interface Database {
+  schema_level: SchemaLevelTable
   tenants: TenantsTable
   specs: SpecsTable
   jobs: JobsTable
@@ -22,11 +23,21 @@ export interface Database {
   answers_recent: AnswersRecentTable
   events: EventsTable
   messages: MessagesTable
+  workers: WorkersTable
+  roles: RolesTable
+}
+
+/** One row: how far the schema has come (migrate.ts). */
+interface SchemaLevelTable {
+  level: number
+  oldest_level: number
 }
 
 interface TenantsTable {
   tenant_no: number
   name: string
+  /** Chunks of the tenant that may be held at a time, over all workers; `null`: any number. */
+  max_chunks: number | null
 }
 
 interface SpecsTable {
@@ -95,6 +106,10 @@ export interface JobsTable extends CounterColumns {
   /** The last `done_no` given to a chunk, and the last number given to an event. */
   done_seq: Generated<number>
   event_seq: Generated<number>
+  /** When the job's rows and manifest were thrown away as too old. */
+  dropped_at_ms: number | null
+  /** Chunks before this one that are ready have their message in the queue. */
+  queued_to: Generated<number>
 }
 
 interface RoundsTable {
@@ -130,6 +145,8 @@ export interface ChunksTable extends CounterColumns {
   done_no: number | null
   /** 1 while the chunk is open and may have counters that are not yet in its job: what `progress` adds up. */
   counting: Generated<number>
+  /** By the database's clock, of the latest claim. */
+  leased_at_ms: number | null
 }
 
 export interface RowsTable {
@@ -222,4 +239,28 @@ interface MessagesTable {
   worker: string | null
   receipt: Generated<number>
   deliveries: Generated<number>
+  turn: Generated<number>
+  held_since_ms: number | null
+}
+
+/** The fleet: a row for each worker, renewed each second. */
+export interface WorkersTable {
+  worker_id: string
+  host: string
+  pid: number
+  version: string
+  job_no: number | null
+  chunks: number
+  concurrency: number | null
+  wanted_concurrency: number | null
+  /** By the database's clock, like the times of roles. */
+  started_at_ms: number
+  seen_at_ms: number
+}
+
+interface RolesTable {
+  role: string
+  worker_id: string
+  since_ms: number
+  until_ms: number
 }

@@ -1,5 +1,5 @@
 import type { StoreDatabase } from './database.ts'
-import type { Specs } from './store.ts'
+import type { Specs } from './role/specs.ts'
 
 /** Versions of specs, each under the hash of its canonical JSON. */
 export function specsRole(database: StoreDatabase): Specs {

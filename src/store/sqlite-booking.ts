@@ -4,6 +4,7 @@ import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
 import { FACT_COLUMNS, factValues, INTENT_COLUMNS, intentValues } from './attempt-record.ts'
 import { uuidBytes } from './bytes.ts'
 import { COUNTER_COLUMNS, negated } from './counters.ts'
+import { countersOfFigures, type Figures, figuresOf } from './figures.ts'
 import { prepareCount, prepareInsert } from './sqlite-statement.ts'
 
 /**
@@ -15,14 +16,6 @@ export interface SqliteBooking {
   book(fact: AttemptFact): void
   /** Books an attempt whose holder's epoch has passed: paid for, and of no use. */
   orphan(fact: AttemptFact): void
-}
-
-/** What the ledger holds of an attempt. */
-interface Figures {
-  readonly input_tokens: number
-  readonly cached_tokens: number
-  readonly output_tokens: number
-  readonly cost_nano: number | null
 }
 
 /** Prepares the statements on `handle`. */
@@ -48,7 +41,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     const { intent } = fact
     const id = [intent.jobNo, intent.chunkNo, uuidBytes(intent.id)] as const
     const stored = statements.find.get(...id) as (Figures & { readonly state: AttemptState }) | undefined
-    const real = countersOf(figuresOf(fact))
+    const real = countersOfFigures(figuresOf(fact))
     const byDelta = to === 'booked' ? real : NO_COUNTS
     if (stored?.state === 'booked' || stored?.state === 'orphaned') {
       // Said twice: it stands there exactly once.
@@ -57,7 +50,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     }
     if (stored === undefined) statements.intend.run(...intentValues(intent))
     statements.rewrite.run(to, ...factValues(fact), ...id)
-    const before = stored?.state === 'lost' ? countersOf(stored) : NO_COUNTS
+    const before = stored?.state === 'lost' ? countersOfFigures(stored) : NO_COUNTS
     correct(intent.jobNo, addCounters(real, negated(addCounters(before, byDelta))))
   }
 
@@ -69,25 +62,4 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     },
     orphan: (fact: AttemptFact) => settle(fact, 'orphaned'),
   })
-}
-
-function figuresOf({ usage, costNano }: AttemptFact): Figures {
-  return {
-    input_tokens: usage.inputTokens,
-    cached_tokens: usage.cachedInputTokens,
-    output_tokens: usage.outputTokens,
-    cost_nano: costNano,
-  }
-}
-
-function countersOf(figures: Figures): Counters {
-  return {
-    ...NO_COUNTS,
-    attempts: 1,
-    inputTokens: figures.input_tokens,
-    cachedTokens: figures.cached_tokens,
-    outputTokens: figures.output_tokens,
-    costNano: figures.cost_nano ?? 0,
-    unpriced: figures.cost_nano === null ? 1 : 0,
-  }
 }

@@ -1,18 +1,18 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-
-import type { ChunkClaim, ChunkRef } from '../domain/chunk.ts'
+import type { DatabaseSync } from 'node:sqlite'
+import type { ChunkClaim } from '../domain/chunk.ts'
 import type { Counters } from '../domain/job.ts'
 import type { Outcome } from '../domain/row.ts'
 import { INTENT_COLUMNS, intentValues } from './attempt-record.ts'
 import { answerKey } from './bytes.ts'
 import { COUNTER_COLUMNS } from './counters.ts'
 import type { RowsOfChunk } from './database.ts'
+import { createFence } from './fence.ts'
 import { ROW_COLUMNS, rowValues } from './outcome-record.ts'
+import type { RecordGroup } from './role/rows.ts'
 import { sqliteAnswers } from './sqlite-answers.ts'
 import { sqliteBooking } from './sqlite-booking.ts'
 import { mapped } from './sqlite-failure.ts'
 import { prepareCount, prepareInsert } from './sqlite-statement.ts'
-import type { RecordGroup } from './store.ts'
 
 /**
  * Writes outcomes and attempts by prepared statements: this is what each row pays for. Both functions must run inside a transaction of the
@@ -44,7 +44,10 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
   }
 
   function record(group: RecordGroup): readonly ChunkClaim[] {
-    const fence = fenceOf(statements.lease)
+    const fence = createFence(({ jobNo, chunkNo }) => {
+      const row = statements.lease.get(jobNo, chunkNo) as { epoch: number } | undefined
+      return row?.epoch ?? null
+    })
     const jobOf = memo((jobNo: number) => statements.job.get(jobNo) as { bucket: number; tenant_no: number })
     for (const intent of group.intents) if (fence.holds(intent)) statements.intent.run(...intentValues(intent))
     for (const fact of group.facts) {
@@ -68,30 +71,6 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
     insertOutcomes: (chunk: RowsOfChunk, outcomes: readonly Outcome[]) => mapped(() => insertOutcomes(chunk, outcomes)),
     record: (group: RecordGroup) => mapped(() => record(group)),
   })
-}
-
-/** Tells claims that stand from those whose epoch has passed, asking the database once for each chunk. */
-function fenceOf(lease: StatementSync) {
-  const leases = new Map<string, number | null>()
-  const passed = new Map<string, ChunkClaim>()
-  const epochOf = ({ jobNo, chunkNo }: ChunkRef) => {
-    const name = `${jobNo}/${chunkNo}`
-    const known = leases.get(name)
-    if (known !== undefined) return known
-    const row = lease.get(jobNo, chunkNo) as { epoch: number } | undefined
-    const epoch = row?.epoch ?? null
-    leases.set(name, epoch)
-    return epoch
-  }
-  return {
-    holds(claim: ChunkClaim): boolean {
-      if (epochOf(claim) === claim.epoch) return true
-      const { jobNo, chunkNo, epoch } = claim
-      passed.set(`${jobNo}/${chunkNo}/${epoch}`, { jobNo, chunkNo, epoch })
-      return false
-    },
-    passed: () => [...passed.values()],
-  }
 }
 
 function memo<K, V>(read: (key: K) => V): (key: K) => V {

@@ -1,10 +1,9 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
 import type { DatabaseSync } from 'node:sqlite'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
-import { SluiceError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { mapped, storageFailure } from './sqlite-failure.ts'
+import { createTurns, type During } from './turns.ts'
 
 /**
  * The one write handle of a process behind its one mutex: whoever writes, through Kysely or by a raw statement, does it inside `write`.
@@ -24,53 +23,34 @@ export interface SqliteWriter {
  * for longer than the handle's own busy time-out; after `busyMs` it gives up with `StorageFailure('busy')`.
  */
 export function sqliteWriter(handle: DatabaseSync, runtime: Runtime, busyMs: number): SqliteWriter {
-  const inside = new AsyncLocalStorage<StoreTx>()
+  const turns = createTurns()
   const statements = {
     begin: handle.prepare('begin immediate'),
     commit: handle.prepare('commit'),
     rollback: handle.prepare('rollback'),
   }
-  let last: Promise<unknown> = Promise.resolve()
-  let current: StoreTx | null = null
 
-  async function transaction<T>(work: (tx: StoreTx) => Promise<T>): Promise<T> {
+  async function transaction<T>(during: During, work: (tx: StoreTx) => Promise<T>): Promise<T> {
     await whileBusy(runtime, busyMs, () => {
       // Left over from a rollback that failed, on a disk that failed.
       if (handle.isTransaction) statements.rollback.run()
       statements.begin.run()
     })
-    const tx = Object.freeze({}) as StoreTx
-    current = tx
     try {
-      const result = await inside.run(tx, () => work(tx))
+      const result = await during(work)
       mapped(() => statements.commit.run())
       return result
     } catch (error) {
-      current = null
       // On a full disk SQLite may have rolled back by itself.
       if (handle.isOpen && handle.isTransaction) mapped(() => statements.rollback.run())
       throw storageFailure(error) ?? error
-    } finally {
-      current = null
     }
   }
 
   return Object.freeze({
-    write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T> {
-      if (current !== null && inside.getStore() === current)
-        return Promise.reject(
-          new SluiceError('internal', 'a store transaction was begun inside another: it would wait for itself'),
-        )
-      const result = last.then(() => transaction(work))
-      last = result.catch(() => undefined)
-      return result
-    },
-    assertOpen(tx: StoreTx) {
-      if (tx !== current) throw new SluiceError('internal', 'a store transaction was used after its end')
-    },
-    async settled() {
-      await last
-    },
+    write: <T>(work: (tx: StoreTx) => Promise<T>) => turns.take((during) => transaction(during, work)),
+    assertOpen: turns.assertOpen,
+    settled: turns.settled,
   })
 }
 

@@ -1,28 +1,20 @@
 import { dirname, join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
-import { Kysely } from 'kysely'
-import { StorageFailure } from '../domain/storage-failure.ts'
+import { Kysely, sql } from 'kysely'
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Runtime } from '../runtime.ts'
-import { answersRole } from './answers.ts'
-import { attemptsRole } from './attempts.ts'
 import { BALLAST_BYTES, ballastAt } from './ballast.ts'
-import { chunksRole } from './chunks.ts'
 import type { StoreDatabase } from './database.ts'
-import { eventsRole } from './events.ts'
-import { jobsRole } from './jobs.ts'
+import { MIGRATIONS, type StoreMigration } from './migrations/index.ts'
 import { nodeSqliteDialect } from './node-sqlite-dialect.ts'
-import { rowsRole } from './rows.ts'
+import type { Rows } from './role/rows.ts'
+import { storeRoles } from './roles.ts'
 import type { Database } from './schema.ts'
-import { specsRole } from './specs.ts'
 import { isUpToDate, migrate } from './sqlite-migrate.ts'
 import { openReadHandle, openWriteHandle } from './sqlite-open.ts'
 import { sqliteRecord } from './sqlite-record.ts'
-import { type SqliteWriter, sqliteWriter } from './sqlite-writer.ts'
+import { sqliteUpkeep } from './sqlite-upkeep.ts'
+import { sqliteWriter } from './sqlite-writer.ts'
 import type { Store } from './store.ts'
-
-/** Bytes written by a probe: about as much as a group of rows takes. */
-const PROBE_BYTES = 64 * 1024
 
 export interface SqliteStoreOptions {
   /** The database file; its directory is created, and holds the ballast file too. */
@@ -34,6 +26,8 @@ export interface SqliteStoreOptions {
   readonly busyMs?: number
   /** Room set aside for the last commits on a full disk. @default 4 MiB */
   readonly ballastBytes?: number
+  /** The schema's steps, for tests of older and newer ones. */
+  readonly migrations?: readonly StoreMigration[]
 }
 
 /** The store on one machine. The embedded queue keeps its messages in the same database, and changes them in the store's transactions. */
@@ -45,11 +39,12 @@ export interface SqliteStore extends Store, Pick<StoreDatabase, 'reader' | 'hand
  */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<SqliteStore> {
   const { path, runtime, version = 'unversioned', busyMs = 10_000, ballastBytes = BALLAST_BYTES } = options
+  const { migrations = MIGRATIONS } = options
   const handle = await openWriteHandle(path, runtime, busyMs)
   const writer = sqliteWriter(handle, runtime, busyMs)
   const writing = new Kysely<Database>({ dialect: nodeSqliteDialect(handle) })
   try {
-    if (!(await isUpToDate(writing, path))) await writer.write(() => migrate(writing, path))
+    if (!(await isUpToDate(writing, path, migrations))) await writer.write(() => migrate(writing, path, migrations))
     const readHandle = openReadHandle(path)
     const reader = new Kysely<Database>({ dialect: nodeSqliteDialect(readHandle) })
     const ballast = ballastAt(join(dirname(path), 'ballast'), ballastBytes)
@@ -62,29 +57,25 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
         return writing
       },
       write: writer.write,
-      bucketFor: () => 0,
+      // Transactions are serial: whoever is inside one has all jobs to itself.
+      lockJob: async () => undefined,
+      clock: () => sql<number>`${runtime.now()}`,
+      bucketFor: async () => 0,
+      ownBucket: async () => null,
       async insertOutcomes(tx, chunk, outcomes) {
         writer.assertOpen(tx)
         record.insertOutcomes(chunk, outcomes)
       },
     } satisfies StoreDatabase)
+    const recordGroup: Rows['record'] = async (tx, group) => {
+      writer.assertOpen(tx)
+      return record.record(group)
+    }
     return Object.freeze({
-      jobs: jobsRole(database, version),
-      chunks: chunksRole(database, runtime.now),
-      rows: rowsRole(database, async (tx, group) => {
-        writer.assertOpen(tx)
-        return record.record(group)
-      }),
-      attempts: attemptsRole(database),
-      answers: answersRole(database),
-      events: eventsRole(database),
-      specs: specsRole(database),
-      reader,
-      handle: database.handle,
-      write: writer.write,
+      ...storeRoles({ database, record: recordGroup, now: runtime.now, version, migrations }),
+      upkeep: sqliteUpkeep(database, runtime.now),
       freeBallast: ballast.free,
       restoreBallast: ballast.restore,
-      probe: () => probe(handle, writer),
       async close() {
         await writer.settled()
         if (readHandle.isOpen) readHandle.close()
@@ -93,17 +84,6 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     } satisfies SqliteStore)
   } catch (error) {
     handle.close()
-    throw error
-  }
-}
-
-/** Writes about as much as a group of rows does, over what the last probe wrote. */
-async function probe(handle: DatabaseSync, writer: SqliteWriter): Promise<boolean> {
-  try {
-    await writer.write(async () => handle.exec(`replace into probe values (1, randomblob(${PROBE_BYTES}))`))
-    return true
-  } catch (error) {
-    if (error instanceof StorageFailure) return false
     throw error
   }
 }

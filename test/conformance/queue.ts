@@ -33,6 +33,7 @@ export function queueConformance(name: string, openFresh: () => Promise<QueueUnd
     const group = { under: () => under, enqueue: (...messages: readonly NewMessage[]) => enqueue(under, messages) }
     describe('delivery', () => deliveryTests(group))
     describe('leases', () => leaseTests(group))
+    describe('turns', () => turnTests(group))
 
     it('counts what waits, is delayed and is leased', async () => {
       expect(await queue.depth(1)).toStrictEqual({ ready: 0, delayed: 0, leased: 0, nextDueMs: null })
@@ -45,6 +46,31 @@ export function queueConformance(name: string, openFresh: () => Promise<QueueUnd
       const later = await queue.depth(1)
       expect(later).toMatchObject({ ready: 2, delayed: 1 })
       expect(later.nextDueMs! - depth.nextDueMs!).toBe(4_000)
+    })
+
+    it('counts all there is, and says how long the oldest has waited and who holds what', async () => {
+      expect(await queue.total()).toStrictEqual({ ready: 0, delayed: 0, leased: 0, oldestReadyMs: null })
+      expect(await queue.holders()).toStrictEqual([])
+      await enqueue(under, [chunk(1), chunk(2), ofJob(2), ofJob(3, { delayMs: 60_000 })])
+      await under.pass(3_000)
+      await enqueue(under, [ofJob(4)])
+      await queue.fetch('one', 1, { jobNo: 1 })
+      await queue.fetch('two', 1, { jobNo: 1 })
+      await under.pass(1_000)
+      await queue.fetch('one', 1, { jobNo: 4 })
+      const { oldestReadyMs, ...counts } = await queue.total()
+      expect(counts).toStrictEqual({ ready: 1, delayed: 1, leased: 3 })
+      expect(oldestReadyMs).toBeGreaterThanOrEqual(4_000)
+      expect(oldestReadyMs).toBeLessThan(60_000)
+      const [one, two, ...more] = await queue.holders()
+      expect([one, two, ...more]).toMatchObject([
+        { worker: 'one', messages: 2 },
+        { worker: 'two', messages: 1 },
+      ])
+      expect(two!.sinceMs).toBeGreaterThanOrEqual(one!.sinceMs)
+      await under.pass(under.leaseMs)
+      await queue.reclaim(async () => true)
+      expect(await queue.holders()).toStrictEqual([])
     })
 
     it('forgets all of a job, whoever holds it', async () => {
@@ -98,7 +124,6 @@ function deliveryTests({ under, enqueue }: Group): void {
   })
 
   it('takes only what is of one job, where that is asked', async () => {
-    const ofJob = (jobNo: number) => ({ ...chunk(1), task: { kind: 'chunk', jobNo, chunkNo: 1 } as const })
     await enqueue(ofJob(1), ofJob(2), ofJob(3))
     expect(names(await queue.fetch('one', 9, { jobNo: 2 }))).toStrictEqual(['chunk 2/1'])
     expect(names(await queue.fetch('one', 9, { jobNo: 2 }))).toStrictEqual([])
@@ -230,6 +255,70 @@ function leaseTests({ under, enqueue }: Group): void {
     expect(again).toMatchObject({ messageId: dead!.messageId, deliveries: 2 })
     expect(await queue.reclaim(nobody)).toBe(0)
   })
+}
+
+function turnTests({ under, enqueue }: Group): void {
+  let queue: Queue
+  beforeEach(() => {
+    queue = under().queue
+  })
+  /** Fetches one message after the other and completes it, as one worker would. Returns their names. */
+  const serve = async (times: number, between: (n: number) => Promise<void> = async () => undefined) => {
+    const served: string[] = []
+    for (let n = 0; n < times; n += 1) {
+      const [delivery] = await queue.fetch('one', 1)
+      if (delivery === undefined) break
+      served.push(...names([delivery]))
+      await under().write((tx) => queue.complete(tx, delivery))
+      await between(n)
+    }
+    return served
+  }
+
+  it('serves jobs by turns, each in the order its messages came', async () => {
+    await enqueue(chunk(0), chunk(1), chunk(2))
+    await enqueue(ofJob(2, {}, 0), ofJob(2, {}, 1))
+    expect(await serve(9)).toStrictEqual(['chunk 1/0', 'chunk 2/0', 'chunk 1/1', 'chunk 2/1', 'chunk 1/2'])
+  })
+
+  it('lets a thousand small jobs that come at once behind a big one have their turn before it is served twice', async () => {
+    await enqueue(...Array.from({ length: 1_000 }, (_, n) => chunk(n)))
+    expect(await serve(20)).toHaveLength(20)
+    await enqueue(...Array.from({ length: 1_000 }, (_, n) => ofJob(n + 2)))
+    const served: string[] = []
+    for (let n = 0; n < 10; n += 1) served.push(...names(await queue.fetch(`worker ${n}`, 101)))
+    expect(served.slice(0, 2)).toStrictEqual(['chunk 1/20', 'chunk 2/1'])
+    expect(served.slice(1_001)).toStrictEqual(Array.from({ length: 9 }, (_, n) => `chunk 1/${n + 21}`))
+    expect(new Set(served).size).toBe(1_010)
+  })
+
+  it('serves an old job every few turns, though new ones come without an end', async () => {
+    await enqueue(...Array.from({ length: 5 }, (_, n) => chunk(n)), ofJob(2), ofJob(3))
+    const served = await serve(150, (n) => enqueue(ofJob(n + 4)))
+    expect(served.filter((name) => name.startsWith('chunk 1/'))).toHaveLength(5)
+  })
+
+  it('takes a job that comes back into the line where it stands, and a released message where it stood', async () => {
+    await enqueue(...Array.from({ length: 6 }, (_, n) => chunk(n)))
+    expect(await serve(3)).toHaveLength(3)
+    const [held] = await queue.fetch('one', 1)
+    await enqueue(ofJob(2, {}, 0), ofJob(2, {}, 1))
+    await under().write((tx) => queue.release(tx, held!, 0))
+    expect(await serve(9)).toStrictEqual(['chunk 1/3', 'chunk 1/4', 'chunk 2/0', 'chunk 1/5', 'chunk 2/1'])
+  })
+
+  it('puts a message that is released for later behind the others of its job', async () => {
+    await enqueue(...Array.from({ length: 3 }, (_, n) => chunk(n)), ofJob(2, {}, 0), ofJob(2, {}, 1), ofJob(2, {}, 2))
+    const [held] = await queue.fetch('one', 1)
+    await under().write((tx) => queue.release(tx, held!, 1_000))
+    await under().pass(1_000)
+    const order = ['chunk 2/0', 'chunk 1/1', 'chunk 2/1', 'chunk 1/2', 'chunk 2/2', 'chunk 1/0']
+    expect(await serve(9)).toStrictEqual(order)
+  })
+}
+
+function ofJob(jobNo: number, more: Partial<NewMessage> = {}, chunkNo = 1): NewMessage {
+  return { ...chunk(chunkNo), task: { kind: 'chunk', jobNo, chunkNo }, ...more }
 }
 
 function chunk(chunkNo: number, more: Partial<NewMessage> = {}): NewMessage {

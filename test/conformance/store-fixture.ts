@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { AttemptFact, AttemptIntent } from '../../src/domain/attempt.ts'
 import type { ChunkClaim } from '../../src/domain/chunk.ts'
 import { addCounters, type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
@@ -5,6 +6,7 @@ import { countsOfOutcome } from '../../src/domain/outcome-counts.ts'
 import type { Outcome } from '../../src/domain/row.ts'
 import { NO_USAGE } from '../../src/domain/usage.ts'
 import { sha256 } from '../../src/runtime.ts'
+import type { StoreDatabase } from '../../src/store/database.ts'
 import { DEFAULT_TENANT, type NewJob, type NewSegment, type Store } from '../../src/store/store.ts'
 
 /** A store under test, empty but for the default tenant. */
@@ -13,7 +15,19 @@ export interface StoreUnderTest {
   /** The same database as another process has it open. */
   openAnother(): Promise<Store>
   addTenant(tenantNo: number): Promise<void>
+  /** Lets so much of the database's time pass, as far as workers, roles and leases of chunks can tell. */
+  pass(ms: number): Promise<void>
   close(): Promise<void>
+}
+
+/** Makes all that workers have said so much older: to them it is as if that time had passed. */
+export async function ageFleet(store: Pick<StoreDatabase, 'write' | 'handle'>, ms: number): Promise<void> {
+  await store.write(async (tx) => {
+    const db = store.handle(tx)
+    await sql`update workers set started_at_ms = started_at_ms - ${ms}, seen_at_ms = seen_at_ms - ${ms}`.execute(db)
+    await sql`update roles set since_ms = since_ms - ${ms}, until_ms = until_ms - ${ms}`.execute(db)
+    await sql`update chunks set leased_at_ms = leased_at_ms - ${ms}`.execute(db)
+  })
 }
 
 /** When everything in these tests happens. */

@@ -39,7 +39,10 @@ export function rowsConformance(under: () => StoreUnderTest): void {
         attempts: 3,
       })
       await answerRows(store, held, [odd, dead])
-      expect(await store.rows.get(jobNo, 0)).toStrictEqual({ ...odd, chunkNo: 0 })
+      const read = await store.rows.byId(jobNo, odd.rowId)
+      // A NUL, the one character that PostgreSQL's text does not hold, may come back as U+FFFD.
+      expect(read).toStrictEqual({ ...odd, rowId: expect.stringMatching(/^ Zeile "1"[\0\uFFFD]\n$/), chunkNo: 0 })
+      expect(await store.rows.get(jobNo, 0)).toStrictEqual(read)
       expect(await store.rows.get(jobNo, 1)).toStrictEqual({ ...dead, chunkNo: 0 })
       expect(await store.rows.get(jobNo, 2)).toBeNull()
     })

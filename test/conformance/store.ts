@@ -2,12 +2,16 @@ import { afterEach, beforeEach, describe } from 'vitest'
 import { answersConformance } from './store-answers.ts'
 import { chunksConformance } from './store-chunks.ts'
 import type { StoreUnderTest } from './store-fixture.ts'
+import { fleetConformance } from './store-fleet.ts'
 import { jobsConformance } from './store-jobs.ts'
 import { ledgerConformance } from './store-ledger.ts'
 import { manifestConformance } from './store-manifest.ts'
+import { racesConformance } from './store-races.ts'
 import { reopenConformance } from './store-reopen.ts'
 import { rowsConformance } from './store-rows.ts'
 import { transactionsConformance } from './store-transactions.ts'
+import { upkeepConformance } from './store-upkeep.ts'
+import { windowConformance } from './store-window.ts'
 
 /** What every store must do, whatever database it is made of. */
 export function storeConformance(name: string, openFresh: () => Promise<StoreUnderTest>): void {
@@ -23,9 +27,13 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('jobs', () => jobsConformance(() => under))
     describe('manifest', () => manifestConformance(() => under))
     describe('chunks', () => chunksConformance(() => under))
+    describe('window', () => windowConformance(() => under))
     describe('rows', () => rowsConformance(() => under))
     describe('answers', () => answersConformance(() => under))
     describe('new rounds', () => reopenConformance(() => under))
     describe('ledger', () => ledgerConformance(() => under))
+    describe('races', () => racesConformance(() => under))
+    describe('upkeep', () => upkeepConformance(() => under))
+    describe('fleet', () => fleetConformance(() => under))
   })
 }

@@ -10,7 +10,8 @@ import { claim, completeChunk, failedOf, outcomeOf, queuedJob, T } from '../conf
 
 /** What a million rows allow nobody to do: go over a table, or over all rows of a job. */
 const SLOW = [
-  /^SCAN (jobs|chunks|rows|attempts|answers)\b(?!.*COVERING INDEX rows_dead)/,
+  /^SCAN (jobs|chunks|rows|attempts|answers)\b(?!.*INDEX (rows_dead|jobs_wished|chunks_counting)$)/,
+  /^SEARCH jobs USING INTEGER PRIMARY KEY \(rowid>\?\)$/,
   /^SEARCH rows USING PRIMARY KEY \(bucket=\? AND job_no=\? AND step=\?\)$/,
   /^SEARCH attempts USING PRIMARY KEY \(job_no=\?\)$/,
   /^SEARCH chunks USING PRIMARY KEY \(job_no=\?\)$/,
@@ -44,8 +45,11 @@ it('reads what status, resume and a worker need without going over the rows', as
   const held = await claim(store, jobNo, 1)
   await store.jobs.progress(jobNo)
   await store.jobs.controls([jobNo])
+  await store.fleet.active(0, 5)
+  await store.fleet.wished(5)
+  await store.fleet.holders(5)
+  await store.fleet.isGone('worker')
   await store.jobs.list(1, { limit: 5, states: ['running'] })
-  await store.chunks.leased(jobNo)
   await store.chunks.list(jobNo, 2, 5)
   await store.rows.ended(jobNo, 2, 2)
   await store.rows.list(jobNo, 0, 5, ['failed'])

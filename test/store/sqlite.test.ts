@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
 import { storeConformance } from '../conformance/store.ts'
+import { ageFleet } from '../conformance/store-fixture.ts'
 
 storeConformance('sqlite', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-store-'))
@@ -17,6 +18,7 @@ storeConformance('sqlite', async () => {
   return {
     store,
     openAnother: open,
+    pass: (ms) => ageFleet(store, ms),
     async addTenant(tenantNo) {
       await store.write(async (tx) => {
         await store

@@ -1,0 +1,89 @@
+import type { Counters, Job, JobId, JobSettings, JobState, StateReason, Trigger, Wanted } from '../../domain/job.ts'
+import type { StoreTx } from '../../domain/store-tx.ts'
+
+export interface NewJob {
+  readonly id: JobId
+  readonly tenantNo: number
+  readonly specName: string
+  readonly specHash: string
+  readonly trigger: Trigger
+  readonly triggerRef: string | null
+  readonly jobKey: string | null
+  readonly settings: JobSettings
+  /** Whatever intake needs to begin, or to go on after a crash: base directory, selection. JSON. */
+  readonly submission: string
+  readonly atMs: number
+}
+
+export interface StateChange {
+  readonly to: JobState
+  readonly reason?: StateReason | null
+  readonly detail?: string | null
+  /** Only while this is wanted of the job. */
+  readonly fulfils?: Wanted
+  /** Only when none of its chunks is open. */
+  readonly closed?: boolean
+  readonly atMs: number
+}
+
+/** `before` continues after the last `jobNo` of a page; `states`: only those. */
+export type JobPage = { readonly limit: number; readonly before?: number; readonly states?: readonly JobState[] }
+
+export interface Jobs {
+  /** Inserts a job in state `created`. With a `jobKey` that its tenant already uses, inserts nothing and returns that job. */
+  create(job: NewJob): Promise<{ readonly job: Job; readonly created: boolean }>
+  get(tenantNo: number, id: JobId): Promise<Job | null>
+  getByNo(jobNo: number): Promise<Job | null>
+  byKey(tenantNo: number, jobKey: string): Promise<Job | null>
+  /** Newest first. */
+  list(tenantNo: number, page: JobPage): Promise<readonly Job[]>
+  submission(jobNo: number): Promise<string>
+  /**
+   * Guarded change of state: happens only when the job stands in one of `from` (and domain/job.ts allows the change), and then records
+   * a `job.state` event. Never out of a terminal state. A `pause` wish ends when the job pauses or finalizes, a `cancel` only when it is over.
+   * Keeps `activeMs`/`activeSinceMs` true. `false`: it stood elsewhere.
+   */
+  change(tx: StoreTx, jobNo: number, from: readonly JobState[], change: StateChange): Promise<boolean>
+  /**
+   * Keeps the job to `tx` until that ends: with `exclusive` nobody claims its chunks meanwhile, takes them back or locks it, with `shared` nobody
+   * takes them back or locks it exclusively. Before anything else in `tx`; what is read afterwards is how the others have left it.
+   */
+  lock(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
+  /** Records a wish; `null` withdraws it. A `cancel` is never replaced by a `pause`. */
+  want(jobNo: number, wanted: Wanted | null, reason?: StateReason | null, detail?: string | null): Promise<void>
+  /** State, wish and settings of the given jobs, for heartbeats. */
+  controls(jobNos: readonly number[]): Promise<readonly JobControl[]>
+  set(jobNo: number, settings: Partial<JobSettings>, atMs: number): Promise<void>
+  /** Opens the next round on a terminal job: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. */
+  openRound(tx: StoreTx, jobNo: number, round: NewRound): Promise<boolean>
+  round(jobNo: number, round: number): Promise<Round | null>
+  /** Totals of the job with those of its open chunks: exact at the time of the read, at a cost that does not grow with the rows. */
+  progress(jobNo: number): Promise<JobProgress>
+}
+
+export interface JobControl {
+  readonly jobNo: number
+  readonly state: JobState
+  readonly wanted: Wanted | null
+  readonly wantedReason: StateReason | null
+  readonly settings: JobSettings
+}
+
+export interface NewRound {
+  readonly round: number
+  readonly specHash: string
+  /** What was asked for, as JSON, for the record. */
+  readonly selection: string
+  readonly atMs: number
+}
+
+export interface Round extends NewRound {
+  readonly jobNo: number
+}
+
+export interface JobProgress {
+  readonly job: Job
+  readonly counters: Counters
+  readonly chunksDone: number
+  readonly chunksLeased: number
+}

@@ -1,0 +1,43 @@
+import { answersRole } from './answers.ts'
+import { attemptsRole } from './attempts.ts'
+import { chunksRole } from './chunks.ts'
+import type { StoreDatabase } from './database.ts'
+import { eventsRole } from './events.ts'
+import { fleetRole } from './fleet.ts'
+import { jobsRole } from './jobs.ts'
+import { checkLevel } from './migrate.ts'
+import type { StoreMigration } from './migrations/index.ts'
+import type { Rows } from './role/rows.ts'
+import { rowsRole } from './rows.ts'
+import { specsRole } from './specs.ts'
+
+/** What a store is made from. */
+export interface StoreParts {
+  readonly database: StoreDatabase
+  /** The database's own way of writing a group. */
+  readonly record: Rows['record']
+  /** UTC milliseconds. */
+  readonly now: () => number
+  /** The version of sluice, noted on the jobs it creates. */
+  readonly version: string
+  /** The schema's steps that this code knows. */
+  readonly migrations: readonly StoreMigration[]
+}
+
+/** All roles of a store, the same over both databases. */
+export function storeRoles({ database, record, now, version, migrations }: StoreParts) {
+  return {
+    jobs: jobsRole(database, version),
+    chunks: chunksRole(database, now),
+    rows: rowsRole(database, record),
+    attempts: attemptsRole(database),
+    answers: answersRole(database),
+    events: eventsRole(database),
+    fleet: fleetRole(database),
+    specs: specsRole(database),
+    checkLevel: () => checkLevel(database.reader, migrations),
+    write: database.write,
+    reader: database.reader,
+    handle: database.handle,
+  }
+}

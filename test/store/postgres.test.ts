@@ -1,0 +1,37 @@
+import { describe } from 'vitest'
+import { systemRuntime } from '../../src/runtime.ts'
+import { openPostgresStore, type PostgresStore } from '../../src/store/postgres.ts'
+import { storeConformance } from '../conformance/store.ts'
+import { ageFleet } from '../conformance/store-fixture.ts'
+import { migratedDatabase, noPostgres } from '../postgres/database.ts'
+
+describe.skipIf(noPostgres !== null)(`PostgreSQL (${noPostgres ?? 'is there'})`, () => {
+  storeConformance('postgres', async () => {
+    const database = await migratedDatabase()
+    const opened: PostgresStore[] = []
+    const open = async () => {
+      const store = await openPostgresStore({ url: database.url, runtime: systemRuntime() })
+      opened.push(store)
+      return store
+    }
+    const store = await open()
+    return {
+      store,
+      openAnother: open,
+      pass: (ms) => ageFleet(store, ms),
+      async addTenant(tenantNo) {
+        await store.write(async (tx) => {
+          await store
+            .handle(tx)
+            .insertInto('tenants')
+            .values({ tenant_no: tenantNo, name: `tenant ${tenantNo}` })
+            .execute()
+        })
+      },
+      async close() {
+        for (const one of opened) await one.close()
+        await database.drop()
+      },
+    }
+  })
+})
