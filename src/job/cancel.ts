@@ -34,23 +34,22 @@ export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
   }
 }
 
-/** Makes the job `cancelled` if none of its chunks is open. */
+/** Makes the job `cancelled` if none of its chunks is open, also if an intake adds some at this moment. */
 async function endWhereClosed({ store, runtime }: JobDeps, job: Job): Promise<boolean> {
   return store.write(async (tx) => {
-    const now = await store.jobs.getByNo(job.jobNo)
-    if (now !== null && now.openChunks > 0) return false
-    await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running', 'paused'], {
+    const changed = await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running', 'paused'], {
       to: 'cancelled',
       reason: null,
       detail: 'cancelled by the user',
+      closed: true,
       atMs: runtime.now(),
     })
-    return true
+    return changed || ((await store.jobs.getByNo(job.jobNo))?.openChunks ?? 0) === 0
   })
 }
 
 /** The chunk's rows without an outcome. Where the snapshot is damaged they go by their index: a job can be cancelled all the same. */
-async function pendingRows({ store, readRows }: JobDeps, job: Job, chunk: Chunk) {
+export async function pendingRows({ store, readRows }: JobDeps, job: Job, chunk: Chunk) {
   const ended = await store.rows.ended(job.jobNo, chunk.firstRow, chunk.rows)
   const rows = await readRows(job, chunk).catch((error: unknown) => {
     if (!(error instanceof SluiceError) || error.code !== 'snapshot_damaged') throw error

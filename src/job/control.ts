@@ -78,6 +78,7 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
   await queue.reclaim(deps.isGone)
   if (job.wanted === 'pause') await store.jobs.want(job.jobNo, null)
   await store.write(async (tx) => {
+    await store.jobs.lock(tx, job.jobNo, 'exclusive')
     const { done } = await store.chunks.intakeProgress(job.jobNo)
     await store.jobs.change(tx, job.jobNo, ['paused'], { to: done ? 'queued' : 'created', atMs: runtime.now() })
     if (!done) return
@@ -104,6 +105,7 @@ export async function mendQueue(deps: JobDeps, jobNo: number): Promise<void> {
   }
   if (!(await isEmpty())) return
   await store.write(async (tx) => {
+    await store.jobs.lock(tx, jobNo, 'exclusive')
     if (!(await isEmpty())) return
     const job = await store.jobs.getByNo(jobNo)
     if (job?.state === 'finalizing') await enqueueFinalizer(deps, tx, job)

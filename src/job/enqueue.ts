@@ -1,28 +1,28 @@
 import type { Job } from '../domain/job.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
-import type { NewMessage } from '../queue/queue.ts'
+import { chunkMessages, WINDOW } from '../queue/chunk-messages.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /**
- * Makes the queue say what the manifest says: a message for every chunk that is `ready`; and where no chunk is open at all, the end of the
- * round. What is there already stays.
+ * Makes the queue say what the manifest says: messages for the job's first ready chunks, a window full of them, each of which lets the next one in
+ * when it ends; and where no chunk is open at all, the end of the round. What is there already stays.
  */
 export async function enqueueWork(deps: JobDeps, tx: StoreTx, job: Job): Promise<void> {
   const { store, runtime } = deps
-  const ready = await enqueueReadyChunks(deps, tx, job)
+  const ready = await enqueueFirstChunks(deps, tx, job)
   // Chunks that are open and not ready are held by somebody, who will close them or give them back.
   if (ready > 0 || ((await store.jobs.getByNo(job.jobNo))?.openChunks ?? 0) > 0) return
   await store.jobs.change(tx, job.jobNo, ['queued', 'running'], { to: 'finalizing', atMs: runtime.now() })
   await enqueueFinalizer(deps, tx, job)
 }
 
-async function enqueueReadyChunks(deps: JobDeps, tx: StoreTx, job: Job): Promise<number> {
-  const refs = await deps.store.chunks.open(job.jobNo, tx)
-  const priority = job.settings.priority ?? (await deps.specOf(job)).priority
-  const messages = refs.map(
-    (ref): NewMessage => ({ task: { kind: 'chunk', ...ref }, tenantNo: job.tenantNo, priority }),
-  )
-  await deps.queue.enqueue(tx, messages)
+/** Begins anew at the first chunk, since chunks before the cursor may have lost their messages (a purge) or have become ready again (a retry). */
+async function enqueueFirstChunks(deps: JobDeps, tx: StoreTx, job: Job): Promise<number> {
+  const { store, queue, specOf, window = WINDOW } = deps
+  await store.chunks.rewind(tx, job.jobNo)
+  const { refs } = await store.chunks.nextReady(tx, job.jobNo, window)
+  const priority = job.settings.priority ?? (await specOf(job)).priority
+  await queue.enqueue(tx, chunkMessages(refs, job.tenantNo, priority))
   return refs.length
 }
 

@@ -5,9 +5,9 @@ import type { JobDeps } from './job-deps.ts'
 
 /**
  * Ends a round whose rows all have outcomes: writes the results where the spec says, measures the gates, and makes the job `completed` or
- * `failed`. Called at least once per round; only the first to get through changes anything.
+ * `failed`. Called at least once per round; only the first to get through changes anything. Once `signal` aborts it rejects, with nothing decided.
  */
-export async function finalize(deps: JobDeps, jobNo: number, round: number): Promise<void> {
+export async function finalize(deps: JobDeps, jobNo: number, round: number, signal: AbortSignal): Promise<void> {
   const { store, runtime } = deps
   const progress = await store.jobs.progress(jobNo)
   const { job } = progress
@@ -19,12 +19,13 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number): Pro
   let broken: string | null = null
   if (spec.write !== null && !trial) {
     try {
-      await deps.writeResults(job, spec)
+      await deps.writeResults(job, spec, signal)
     } catch (error) {
-      if (!(error instanceof SluiceError)) throw error
+      if (signal.aborted || !(error instanceof SluiceError)) throw error
       broken = `the results could not be written: ${error.message}`
     }
   }
+  signal.throwIfAborted()
   const reason = broken !== null ? 'error' : missed.length > 0 ? 'gate' : null
   const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
   const changed = await store.write((tx) =>

@@ -15,8 +15,10 @@ export interface JobDeps {
   readonly isGone: (workerId: string) => Promise<boolean>
   readonly readRows: (job: Job, chunk: Chunk) => Promise<readonly Row[]>
   readonly specOf: (job: Job) => Promise<Spec>
-  /** Writes the job's results where its spec's `write` says. Rejects with a SluiceError when that cannot be done. */
-  readonly writeResults: (job: Job, spec: Spec) => Promise<void>
+  /** Writes the job's results where its spec's `write` says. Rejects with a SluiceError when that cannot be done, with the reason once `signal` aborts. */
+  readonly writeResults: (job: Job, spec: Spec, signal: AbortSignal) => Promise<void>
   /** Keeps the report of an ended round among the job's artifacts. */
   readonly keepReport: (job: Job) => Promise<void>
+  /** Chunks of one job that are in the queue at the most. @default WINDOW */
+  readonly window?: number
 }

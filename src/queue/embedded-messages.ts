@@ -1,25 +1,38 @@
 import { type Expression, type ExpressionBuilder, type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
 import type { Priority } from '../domain/job.ts'
 import type { MessagesTable, QueueTables } from './embedded-tables.ts'
-import type { Delivery, NewMessage, Task } from './queue.ts'
+import type { Delivery, Holder, NewMessage, QueueTotal } from './queue.ts'
+import { nameOf, taskOf } from './task-name.ts'
+import { nextTurn, TURN } from './turn.ts'
 
 /** Messages that one statement inserts: a statement carries 32,766 values at the most. */
 const INSERT_BATCH = 1_000
 
 const PRIORITIES: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 }
 
-/** Adds messages; those whose task is there already stay as they are. */
+/** Adds messages, each job's behind those it has; those whose task is there already stay as they are. */
 export async function insertMessages(
   db: Kysely<QueueTables>,
   messages: readonly NewMessage[],
   now: number,
 ): Promise<void> {
-  const rows = messages.map((message) => ({
+  const groups = Map.groupBy(messages, ({ task, priority }) => `${priority}/${task.jobNo}`)
+  for (const group of groups.values()) await insertOfJob(db, group, now)
+}
+
+/** Messages of one job and priority. */
+async function insertOfJob(db: Kysely<QueueTables>, messages: readonly NewMessage[], now: number): Promise<void> {
+  const first = messages[0] as NewMessage
+  const jobNo = first.task.jobNo
+  const priority = PRIORITIES[first.priority]
+  const turn = await turnOf(db, jobNo, priority, now)
+  const rows = messages.map((message, n) => ({
     task: nameOf(message.task),
-    job_no: message.task.jobNo,
+    job_no: jobNo,
     tenant_no: message.tenantNo,
-    priority: PRIORITIES[message.priority],
+    priority,
     due_at_ms: now + (message.delayMs ?? 0),
+    turn: turn + n * TURN,
   }))
   for (let from = 0; from < rows.length; from += INSERT_BATCH) {
     await db
@@ -28,6 +41,18 @@ export async function insertMessages(
       .onConflict((conflict) => conflict.column('task').doNothing())
       .execute()
   }
+}
+
+async function turnOf(db: Kysely<QueueTables>, jobNo: number, priority: number, now: number): Promise<number> {
+  const ofPriority = db.selectFrom('messages').where('priority', '=', priority)
+  const ofJob = ofPriority.where('job_no', '=', jobNo).orderBy('turn', 'desc').limit(1)
+  const waiting = ofPriority.where('worker', 'is', null).where('due_at_ms', '<=', now).orderBy('turn').limit(1)
+  const held = ofPriority.where('worker', 'is not', null).orderBy('turn', 'desc').limit(1)
+  const [last, front] = [
+    await ofJob.select('turn').executeTakeFirst(),
+    (await waiting.select('turn').executeTakeFirst()) ?? (await held.select('turn').executeTakeFirst()),
+  ]
+  return nextTurn(last?.turn ?? null, front?.turn ?? null)
 }
 
 /** Whether a message waits that is due, or is held by a lease that ran out. */
@@ -58,14 +83,14 @@ export async function anyDue(db: Kysely<QueueTables>, now: number, jobNo: number
 export async function freeLeases(db: Kysely<QueueTables>, workers: readonly string[], now: number): Promise<number> {
   const freed = await db
     .updateTable('messages')
-    .set({ worker: null, lease_until_ms: null })
+    .set({ worker: null, lease_until_ms: null, held_since_ms: null })
     .where('worker', 'is not', null)
     .where((eb) => eb.or([eb('lease_until_ms', '<=', now), ...workers.map((worker) => eb('worker', '=', worker))]))
     .executeTakeFirstOrThrow()
   return Number(freed.numUpdatedRows)
 }
 
-/** Leases due messages: highest priority first, then oldest. */
+/** Leases due messages: highest priority first, then by turns, a job's own in order. */
 export async function leaseMessages(
   db: Kysely<QueueTables>,
   lease: {
@@ -82,18 +107,19 @@ export async function leaseMessages(
     .where('worker', 'is', null)
     .where('due_at_ms', '<=', lease.now)
     .orderBy('priority')
+    .orderBy('turn')
     .orderBy('message_no')
     .limit(lease.limit)
   if (lease.jobNo !== undefined) due = due.where('job_no', '=', lease.jobNo)
   const leased = await db
     .updateTable('messages')
-    .set({ worker: lease.worker, lease_until_ms: lease.until })
+    .set({ worker: lease.worker, lease_until_ms: lease.until, held_since_ms: lease.now })
     .set({ receipt: sql`receipt + 1`, deliveries: sql`deliveries + 1` })
     .where('message_no', 'in', due)
     .returningAll()
     .execute()
   // What `returning` returns has no order.
-  return leased.sort((a, b) => a.priority - b.priority || a.message_no - b.message_no)
+  return leased.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.message_no - b.message_no)
 }
 
 /** The message of this delivery, as long as it is the latest one and its lease was not taken away. */
@@ -104,6 +130,30 @@ export function heldBy(delivery: Delivery) {
       eb('receipt', '=', Number(delivery.receipt)),
       eb('worker', 'is not', null),
     ])
+}
+
+/**
+ * Gives a held message back. It stands where it stood; one that is delayed goes behind its job's others, so that what is not to be worked on just
+ * now does not come first again and again. `false`: the delivery holds it no more.
+ */
+export async function releaseMessage(
+  db: Kysely<QueueTables>,
+  delivery: Delivery,
+  delayMs: number,
+  now: number,
+): Promise<boolean> {
+  const freed = await db
+    .updateTable('messages')
+    .set({ worker: null, lease_until_ms: null, held_since_ms: null, due_at_ms: now + delayMs, deliveries: 0 })
+    .where(heldBy(delivery))
+    .returning(['message_no', 'job_no', 'priority'])
+    .executeTakeFirst()
+  if (freed === undefined) return false
+  if (delayMs > 0) {
+    const turn = await turnOf(db, freed.job_no, freed.priority, now)
+    await db.updateTable('messages').set({ turn }).where('message_no', '=', freed.message_no).execute()
+  }
+  return true
 }
 
 /** The workers that hold leases, and when the first lease of each runs out. */
@@ -140,6 +190,43 @@ export async function readDepth(db: Kysely<QueueTables>, jobNo: number, now: num
   }
 }
 
+/** All messages by what they wait for. */
+export async function readTotal(db: Kysely<QueueTables>, now: number): Promise<QueueTotal> {
+  const waits = sql<boolean>`worker is null`
+  const row = await db
+    .selectFrom('messages')
+    .select((eb) => [
+      sql<number | null>`sum(case when ${waits} and due_at_ms <= ${now} then 1 else 0 end)`.as('ready'),
+      sql<number | null>`sum(case when ${waits} and due_at_ms > ${now} then 1 else 0 end)`.as('delayed'),
+      eb.fn.count<number>('worker').as('leased'),
+      sql<number | null>`min(case when ${waits} then due_at_ms end)`.as('oldest'),
+    ])
+    .executeTakeFirstOrThrow()
+  const ready = Number(row.ready ?? 0)
+  return {
+    ready,
+    delayed: Number(row.delayed ?? 0),
+    leased: Number(row.leased),
+    oldestReadyMs: ready === 0 ? null : now - Number(row.oldest),
+  }
+}
+
+/** Who holds how many messages, and since when. */
+export async function readHolders(db: Kysely<QueueTables>): Promise<readonly Holder[]> {
+  const rows = await db
+    .selectFrom('messages')
+    .select((eb) => ['worker', eb.fn.countAll<number>().as('held'), eb.fn.min('held_since_ms').as('since')])
+    .where('worker', 'is not', null)
+    .groupBy('worker')
+    .orderBy('worker')
+    .execute()
+  return rows.map(({ worker, held, since }) => ({
+    worker: worker as string,
+    messages: Number(held),
+    sinceMs: Number(since),
+  }))
+}
+
 /** A leased message as it is given to its worker. */
 export function deliveryOf(row: Selectable<MessagesTable>): Delivery {
   return {
@@ -149,16 +236,4 @@ export function deliveryOf(row: Selectable<MessagesTable>): Delivery {
     receipt: String(row.receipt),
     deliveries: row.deliveries,
   }
-}
-
-function nameOf(task: Task): string {
-  return `${task.kind}/${task.jobNo}/${task.kind === 'chunk' ? task.chunkNo : task.round}`
-}
-
-function taskOf(name: string): Task {
-  const [kind, job, number] = name.split('/')
-  const jobNo = Number(job)
-  return kind === 'chunk'
-    ? { kind: 'chunk', jobNo, chunkNo: Number(number) }
-    : { kind: 'finalize', jobNo, round: Number(number) }
 }

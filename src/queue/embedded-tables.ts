@@ -21,4 +21,8 @@ export interface MessagesTable {
   /** Raised by each fetch. */
   receipt: Generated<number>
   deliveries: Generated<number>
+  /** Its place in line among messages of its priority (`turn.ts`). */
+  turn: Generated<number>
+  /** When its holder took it; null while it waits. */
+  held_since_ms: number | null
 }

@@ -10,6 +10,9 @@ import {
   leaseMessages,
   leasingWorkers,
   readDepth,
+  readHolders,
+  readTotal,
+  releaseMessage,
 } from './embedded-messages.ts'
 import type { QueueTables } from './embedded-tables.ts'
 import type { Delivery, Queue } from './queue.ts'
@@ -35,8 +38,9 @@ export interface EmbeddedQueueOptions {
 /**
  * The queue of one machine: messages in the store's own database, leased for a time.
  *
- * A message waits or is leased. Each fetch raises its receipt, so that an earlier delivery of it has no power any more. A lease that ran out
- * stands until somebody looks for it: its holder may still renew it, if it comes first.
+ * A message waits or is leased; jobs of one priority are served by turns (`turn.ts`). Each fetch raises its receipt, so that an earlier delivery of it has no power any more. A lease that ran out
+ * stands until somebody looks for it: its holder may still renew it, if it comes first. Tenants share no single machine: their caps are not
+ * looked at here.
  */
 export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: EmbeddedQueueOptions): Queue {
   const { reader, handle, write } = database
@@ -81,14 +85,7 @@ export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: E
       return removed.numDeletedRows > 0n
     },
 
-    async release(tx, delivery, delayMs) {
-      const released = await handle(tx)
-        .updateTable('messages')
-        .set({ worker: null, lease_until_ms: null, due_at_ms: runtime.now() + delayMs, deliveries: 0 })
-        .where(heldBy(delivery))
-        .executeTakeFirstOrThrow()
-      return released.numUpdatedRows > 0n
-    },
+    release: (tx, delivery, delayMs) => releaseMessage(handle(tx), delivery, delayMs, runtime.now()),
 
     async purge(tx, jobNo) {
       await handle(tx).deleteFrom('messages').where('job_no', '=', jobNo).execute()
@@ -104,5 +101,9 @@ export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: E
     },
 
     depth: (jobNo) => readDepth(reader, jobNo, runtime.now()),
+    total: () => readTotal(reader, runtime.now()),
+    holders: () => readHolders(reader),
+    // What dies again and again before its chunk is even claimed is this machine's own trouble, and whoever sits before it sees it.
+    takeDead: async () => [],
   } satisfies Queue)
 }

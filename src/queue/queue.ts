@@ -7,6 +7,23 @@ export type Task =
   | ({ readonly kind: 'chunk' } & ChunkRef)
   | { readonly kind: 'finalize'; readonly jobNo: number; readonly round: number }
 
+/** All messages: what wait to be fetched, what wait for their time, what are held. The signals by which a fleet grows and shrinks. */
+export interface QueueTotal {
+  readonly ready: number
+  readonly delayed: number
+  readonly leased: number
+  /** How long the oldest ready message has waited, ms; `null`: none is ready. */
+  readonly oldestReadyMs: number | null
+}
+
+/** A worker that holds messages. */
+export interface Holder {
+  readonly worker: string
+  readonly messages: number
+  /** Since when it has held the oldest of them; UTC ms. */
+  readonly sinceMs: number
+}
+
 /** One delivery of a message to one worker. Only the latest delivery of a message may extend, complete or release it. */
 export interface Delivery {
   readonly messageId: string
@@ -33,13 +50,19 @@ export interface NewMessage {
 export interface Queue {
   /** Adds messages; a message for the same task that is already there stays as it is. Part of `tx`. */
   enqueue(tx: StoreTx, messages: readonly NewMessage[]): Promise<void>
-  /** Leases up to `limit` due messages to `worker`: highest priority, then oldest. With `jobNo`, only that job's. */
+  /**
+   * Leases up to `limit` due messages to `worker`: highest priority first, then by turns between the jobs (`turn.ts`), each job's in the order they
+   * came. With `jobNo`, only that job's. Fewer than there are may come where a tenant's cap is reached; the next fetch sees the others.
+   */
   fetch(worker: string, limit: number, filter?: { readonly jobNo?: number }): Promise<readonly Delivery[]>
   /** Renews the leases; returns the deliveries that are still held. One that is missing there was lost to another worker. */
   extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]>
   /** Removes the message. `false`: the lease was lost; whoever has the message now finds its chunk done. Part of `tx`. */
   complete(tx: StoreTx, delivery: Delivery): Promise<boolean>
-  /** Gives the message back, to be delivered after `delayMs`; its deliveries start anew. `false`: the lease was lost. Part of `tx`. */
+  /**
+   * Gives the message back, to be delivered after `delayMs`; its deliveries start anew. It keeps its place in line, but for a delay: then it goes
+   * behind its job's others. `false`: the lease was lost. Part of `tx`.
+   */
   release(tx: StoreTx, delivery: Delivery, delayMs: number): Promise<boolean>
   /** Removes all messages of a job, leased or not. Part of `tx`. */
   purge(tx: StoreTx, jobNo: number): Promise<void>
@@ -52,4 +75,13 @@ export interface Queue {
     readonly leased: number
     readonly nextDueMs: number | null
   }>
+  /** The same over all jobs. */
+  total(): Promise<QueueTotal>
+  /** Who holds messages. */
+  holders(): Promise<readonly Holder[]>
+  /**
+   * Takes messages out that were delivered again and again, and each time to a worker that died without completing or releasing them: their tasks,
+   * at most `limit`. No such message is delivered any more. Part of `tx`.
+   */
+  takeDead(tx: StoreTx, limit: number): Promise<readonly Task[]>
 }

@@ -1,23 +1,21 @@
 /**
  * A worker as small as can be: fetches chunks of one job, claims them, answers their rows and completes them, until none is left. Says
- * `took <chunk> <epoch>` and `done <chunk>`. Arguments: data directory, worker id, job, lease in ms. With `wait`, it stops after its first
+ * `took <chunk> <epoch>` and `done <chunk>`. Arguments: the back end's place, the directory of
+ * the workers' locks, worker id, job, lease in ms. With `wait`, it stops after its first
  * claim, says `waits`, goes on at the next line of its input, and says what came of it.
  */
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { createEmbeddedQueue } from '../../src/queue/embedded.ts'
 import { openPresence } from '../../src/queue/presence.ts'
 import { systemRuntime } from '../../src/runtime.ts'
-import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { outcomeOf, record } from '../conformance/store-fixture.ts'
+import { openBackEnd } from './back-end.ts'
 
-const [dir = '', workerId = '', job = '', leaseMs = '', wait] = process.argv.slice(2)
+const [place = '', locks = '', workerId = '', job = '', leaseMs = '', wait] = process.argv.slice(2)
 const jobNo = Number(job)
 const say = (line: string) => process.stdout.write(`${line}\n`)
 const runtime = systemRuntime()
-const store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime, ballastBytes: 0 })
-const queue = createEmbeddedQueue({ database: store, runtime, leaseMs: Number(leaseMs) })
-const presence = await openPresence({ dir: join(dir, 'workers') })
+const { store, queue } = await openBackEnd(place, Number(leaseMs))
+const presence = await openPresence({ dir: locks })
 await presence.register(workerId)
 
 for (;;) {

@@ -1,0 +1,131 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { JobAttempt } from 'pg-boss'
+import { DEAD_QUEUE, type Handle, JOBS, type MessageData, NOW, OURS, SILENT, TURN_OF } from './pg-boss-tables.ts'
+import type { Holder, QueueTotal } from './queue.ts'
+
+/** Whether a message is due, and whether one is held by a worker that has fallen silent. Takes no lock. */
+export async function lookForWork(db: Handle, jobNo: number | undefined) {
+  const ofJob = jobNo === undefined ? sql`` : sql`and group_tier = ${String(jobNo)}`
+  const { rows } = await sql<{ due: boolean; silent: boolean }>`
+    select exists (
+      select from ${JOBS} where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${ofJob}
+    ) as due, exists (
+      select from ${JOBS} where ${OURS} and state = 'active' and ${SILENT} ${ofJob}
+    ) as silent`.execute(db)
+  return rows[0] ?? { due: false, silent: false }
+}
+
+/** The turns that decide on the next one of a job: its own last, and where the line stands. */
+export async function readTurns(db: Handle, jobNo: number, priority: number) {
+  const { rows } = await sql<{ last: number | null; front: number | null }>`
+    select (
+      select max(${TURN_OF}) from ${JOBS}
+      where ${OURS} and state <= 'active' and group_tier = ${String(jobNo)} and priority = ${priority}
+    ) as last, coalesce((
+      select ${TURN_OF} from ${JOBS}
+      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} and priority = ${priority}
+      order by ${TURN_OF} limit 1
+    ), (
+      select max(${TURN_OF}) from ${JOBS} where ${OURS} and state = 'active' and priority = ${priority}
+    )) as front`.execute(db)
+  const [turns] = rows
+  return { last: numberOrNull(turns?.last), front: numberOrNull(turns?.front) }
+}
+
+/** The workers that hold messages, and whether one of them has not been heard of for too long. */
+export async function readWorkers(db: Handle) {
+  const { rows } = await sql<{ worker: string; silent: boolean }>`
+    select data->>'worker' as worker, bool_or(${SILENT}) as silent
+    from ${JOBS} where ${OURS} and state = 'active' group by 1`.execute(db)
+  return rows
+}
+
+/** Locks the messages of silent workers and of these ones, but for those that somebody is busy with just now. */
+export async function lockLost(db: Handle, gone: readonly string[]): Promise<readonly JobAttempt[]> {
+  const { rows } = await sql<JobAttempt>`
+    select id, retry_count as "retryCount"
+    from ${JOBS} where ${OURS} and state = 'active' and (${SILENT} or data->>'worker' = any (${[...gone]}::text[]))
+    order by id for update skip locked`.execute(db)
+  return rows
+}
+
+/** Of these deliveries, as `id:retry_count`, those that still hold their message. */
+export async function stillHeld(db: Handle, receipts: readonly string[]): Promise<ReadonlySet<string>> {
+  const ids = receipts.map((receipt) => receipt.slice(0, receipt.indexOf(':')))
+  const { rows } = await sql<{ receipt: string }>`
+    select id::text || ':' || retry_count::text as receipt
+    from ${JOBS} where ${OURS} and state = 'active' and id = any (${ids}::uuid[])`.execute(db)
+  const held = new Set(rows.map((row) => row.receipt))
+  return new Set(receipts.filter((receipt) => held.has(receipt)))
+}
+
+/** What a released message takes along. */
+export async function readHeldMessage(db: Handle, id: string) {
+  const { rows } = await sql<{ data: MessageData; priority: number }>`
+    select data, priority from ${JOBS} where ${OURS} and state = 'active' and id = ${id}::uuid for update`.execute(db)
+  return rows[0] ?? null
+}
+
+/** Deletes all of a job, whatever its state. */
+export async function deleteOfJob(db: Handle, jobNo: number): Promise<void> {
+  await sql`delete from ${JOBS} where ${ALL_OURS} and group_tier = ${String(jobNo)}`.execute(db)
+}
+
+/** Takes dead letters out, with what is left of them in the queue they came from. Returns the names of their tasks. */
+export async function takeDeadLetters(db: Handle, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ task: string }>`
+    with dead as (
+      delete from ${JOBS} where ${ofDead} and id in (
+        select id from ${JOBS} where ${ofDead} order by created_on limit ${limit} for update skip locked
+      )
+      returning data->>'task' as task, source_id
+    ),
+    failed as (delete from ${JOBS} where ${OURS} and id in (select source_id from dead))
+    select task from dead order by task`.execute(db)
+  return rows.map((row) => row.task)
+}
+
+const ofDead = sql.raw(`name = '${DEAD_QUEUE}'`)
+const ALL_OURS: RawBuilder<unknown> = sql`(${OURS} or ${ofDead})`
+
+const COUNTS = sql`
+  count(*) filter (where state < 'active' and start_after <= ${NOW}) as ready,
+  count(*) filter (where state < 'active' and start_after > ${NOW}) as delayed,
+  count(*) filter (where state = 'active') as leased`
+
+type Counts = Readonly<Record<'ready' | 'delayed' | 'leased', number>>
+
+/** A job's messages by what they wait for. */
+export async function readDepth(db: Handle, jobNo: number) {
+  const { rows } = await sql<Counts & { next_due: number | null }>`
+    select ${COUNTS}, round(extract(epoch from
+      min(start_after) filter (where state < 'active' and start_after > ${NOW})) * 1000) as next_due
+    from ${JOBS} where ${OURS} and state <= 'active' and group_tier = ${String(jobNo)}`.execute(db)
+  return { ...countsOf(rows[0]), nextDueMs: numberOrNull(rows[0]?.next_due) }
+}
+
+/** All messages by what they wait for. */
+export async function readTotal(db: Handle): Promise<QueueTotal> {
+  const { rows } = await sql<Counts & { oldest: number | null }>`
+    select ${COUNTS}, round(extract(epoch from
+      max(${NOW} - start_after) filter (where state < 'active' and start_after <= ${NOW})) * 1000) as oldest
+    from ${JOBS} where ${OURS} and state <= 'active'`.execute(db)
+  return { ...countsOf(rows[0]), oldestReadyMs: numberOrNull(rows[0]?.oldest) }
+}
+
+/** Who holds how many messages, and since when. */
+export async function readHolders(db: Handle): Promise<readonly Holder[]> {
+  const { rows } = await sql<{ worker: string; messages: number; since: number }>`
+    select data->>'worker' as worker, count(*) as messages, round(extract(epoch from min(started_on)) * 1000) as since
+    from ${JOBS} where ${OURS} and state = 'active' group by 1 order by 1`.execute(db)
+  return rows.map(({ worker, messages, since }) => ({ worker, messages: Number(messages), sinceMs: Number(since) }))
+}
+
+function countsOf(row: Counts | undefined) {
+  return { ready: Number(row?.ready ?? 0), delayed: Number(row?.delayed ?? 0), leased: Number(row?.leased ?? 0) }
+}
+
+/** Sums of big numbers come as text. */
+function numberOrNull(value: number | string | null | undefined): number | null {
+  return value === null || value === undefined ? null : Number(value)
+}
