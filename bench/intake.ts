@@ -55,6 +55,7 @@ async function measure(file: string, work: string, key: string | null): Promise<
   const done = await runIntake({
     spec,
     baseDir: work,
+    env: () => undefined,
     selection: null,
     job,
     blob: openFileBlob({ dir: join(work, 'blob') }),

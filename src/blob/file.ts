@@ -4,12 +4,10 @@ import { dirname, join, resolve } from 'node:path'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import { processToken } from '../runtime.ts'
 import { type Blob, BlobMissing, type BlobWriter } from './blob.ts'
+import { blobKey, isBlobKey } from './blob-key.ts'
 
 /** Bytes that `stream` reads at a time. */
 const READ_BYTES = 256 * 1024
-
-/** What a key may look like: no part of it begins with a dot, which also keeps half-written files apart. */
-const KEY = /^[a-z0-9_-][a-z0-9._-]*(?:\/[a-z0-9_-][a-z0-9._-]*)*$/
 
 /**
  * Blobs as files below `dir`, one file per key. An object is written beside its place under a name of its own, synced, renamed, and the
@@ -50,8 +48,7 @@ export function openFileBlob(options: { readonly dir: string }): Blob {
 }
 
 function pathOf(root: string, key: string): string {
-  if (!KEY.test(key)) throw new TypeError(`not a blob key: ${JSON.stringify(key)}`)
-  return join(root, key)
+  return join(root, blobKey(key))
 }
 
 async function openWriter(root: string, path: string, nextTemporary: (path: string) => string): Promise<BlobWriter> {
@@ -123,7 +120,7 @@ async function* listKeys(root: string, prefix: string, below = ''): AsyncGenerat
   const entries = await onDisk(() => unlessMissing(readdir(join(root, below), { withFileTypes: true })))
   // A folder sorts as its name with the slash, since that is how its keys go on.
   const names = (entries ?? [])
-    .filter((entry) => KEY.test(entry.name))
+    .filter((entry) => isBlobKey(entry.name))
     .map((entry) => below + entry.name + (entry.isDirectory() ? '/' : ''))
     .sort((a, b) => (a < b ? -1 : 1))
   for (const name of names) {
@@ -136,7 +133,7 @@ async function* listKeys(root: string, prefix: string, below = ''): AsyncGenerat
 /** Removes the folders below `prefix` with what is left in them: half-written files of processes that died. */
 async function removeEmptyFolders(root: string, prefix: string): Promise<void> {
   const folder = prefix.replace(/\/$/, '')
-  if (folder === '' || !KEY.test(folder) || !(await unlessMissing(stat(join(root, folder))))?.isDirectory()) return
+  if (folder === '' || !isBlobKey(folder) || !(await unlessMissing(stat(join(root, folder))))?.isDirectory()) return
   const entries = await readdir(join(root, folder), { withFileTypes: true })
   for (const entry of entries) {
     if (entry.isDirectory()) await removeEmptyFolders(root, `${folder}/${entry.name}`)

@@ -6,6 +6,7 @@ import { type ParquetColumn, parquetColumns, parquetValues, type WriteParquet } 
 import { type ResultColumn, resultColumns } from './result-columns.ts'
 import { type ResultRow, type ResultSource, resultRows } from './result-table.ts'
 import { writeOtherFile, writeTextFile } from './results-file.ts'
+import { type ResultsObject, writeOtherObject, writeTextObject } from './results-object.ts'
 
 /** What an export reads from, and how Parquet is written. */
 export interface ExportSource extends ResultSource {
@@ -15,6 +16,7 @@ export interface ExportSource extends ResultSource {
 export interface ExportRequest {
   readonly to:
     | { readonly kind: 'file'; readonly path: string }
+    | ({ readonly kind: 'object' } & ResultsObject)
     | { readonly kind: 'stream'; readonly write: (text: string) => Promise<void> }
   readonly format: ResultsFormat
   readonly only?: 'ok' | 'failed'
@@ -48,7 +50,7 @@ export function formatOfPath(path: string): ResultsFormat | null {
 
 /**
  * Writes the result table in input order, while the job runs too: rows that have no outcome yet are `pending`. All formats hold the same rows,
- * columns and values. A file appears only when it is whole. Throws `job_state` while the input is not read in full, `output_unwritable` where
+ * columns and values. A file or object appears only when it is whole. Throws `job_state` while the input is not read in full, `output_unwritable` where
  * the file cannot be written, `usage` for Parquet to a stream.
  */
 export async function exportResults(source: ExportSource, request: ExportRequest): Promise<ExportedRows> {
@@ -76,6 +78,7 @@ async function exportText(
   const { to } = request
   const texts = blocks(request, columns, rows)
   if (to.kind === 'file') return writeTextFile(to.path, texts, request.signal)
+  if (to.kind === 'object') return writeTextObject(to, texts, request.signal)
   for await (const text of texts) await to.write(text)
 }
 
@@ -113,7 +116,9 @@ async function exportParquet(
   }
   const typed = await parquetColumns(columns, () => createTally().count(rows(), signal))
   const values = parquetRows(tally.count(rows(), signal), typed)
-  await writeOtherFile(to.path, values, (path, items) => source.writeParquet({ path, columns: typed, rows: items }))
+  const write = (path: string, items: AsyncIterable<readonly Value[]>) =>
+    source.writeParquet({ path, columns: typed, rows: items })
+  await (to.kind === 'file' ? writeOtherFile(to.path, values, write) : writeOtherObject(to, values, write))
 }
 
 async function* parquetRows(

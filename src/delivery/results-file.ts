@@ -21,7 +21,7 @@ export async function writeTextFile(path: string, texts: AsyncIterable<string>, 
     await (path.endsWith('.gz') ? pipeline(source, createGzip(), file, options) : pipeline(source, file, options))
   }
   if (target.replaceable) await replaceFile(target.path, texts, write)
-  else await guarded(path, texts, (items) => write(target.path, items))
+  else await tellingApart(path, texts, (items) => write(target.path, items))
 }
 
 /** Lets `write` make a file of `items` at a temporary path, and puts it at `path` in one step; errors as in `writeTextFile`. */
@@ -69,7 +69,7 @@ async function replaceFile<T>(
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${processToken().slice(0, 8)}.part`)
   try {
-    await guarded(path, items, async (watched) => {
+    await tellingApart(path, items, async (watched) => {
       await write(temporary, watched)
       await rename(temporary, path)
     })
@@ -79,8 +79,12 @@ async function replaceFile<T>(
   }
 }
 
-/** Tells errors of the items, thrown as they are, from those of writing them. */
-async function guarded<T>(path: string, items: AsyncIterable<T>, work: (items: AsyncIterable<T>) => Promise<void>) {
+/** Tells errors of the items, which are thrown as they are, from those of writing them to `path`, which are thrown as `output_unwritable`. */
+export async function tellingApart<T>(
+  path: string,
+  items: AsyncIterable<T>,
+  work: (items: AsyncIterable<T>) => Promise<void>,
+): Promise<void> {
   let broken: { readonly error: unknown } | null = null
   const watched: AsyncIterable<T> = {
     [Symbol.asyncIterator]() {

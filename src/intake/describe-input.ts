@@ -1,3 +1,4 @@
+import type { Env } from '../blob/s3-access.ts'
 import type { Value } from '../domain/row.ts'
 import type { InputSpec } from '../domain/spec.ts'
 import { openSource } from './open-source.ts'
@@ -30,6 +31,8 @@ export interface InputPreview {
 export async function describeInput(options: {
   readonly input: InputSpec
   readonly baseDir: string
+  /** Where object storage and the keys for it are looked up. */
+  readonly env: Env
 }): Promise<InputPreview> {
   const source = await openSource({ ...options, spool: null })
   const items: SourceItem[] = []

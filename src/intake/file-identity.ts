@@ -1,50 +1,25 @@
-import { createHash } from 'node:crypto'
-import { open, stat } from 'node:fs/promises'
 import { sha256 } from '../runtime.ts'
-import type { FoundFile } from './find-files.ts'
+import type { FoundFile } from './input-file.ts'
 
-/** Bytes at the start of a file that tell, with size and time, whether it is still the same. */
-const IDENTITY_BYTES = 64 * 1024
-
-/** Bytes read at a time. */
-const READ_BYTES = 256 * 1024
+/** Files that are looked at at once: those of object storage are a request each. */
+const AT_ONCE = 16
 
 /** Another text when a file changed in size, time or beginning, or is gone. */
 export async function identifyFiles(files: readonly FoundFile[]): Promise<string> {
   const parts: unknown[] = []
-  for (const { path, name } of files) {
-    const stats = await stat(path).catch(() => null)
-    const head = stats === null ? null : await hashOf(path, IDENTITY_BYTES)
-    parts.push([name, stats?.size ?? null, stats?.mtimeMs ?? null, head])
+  for (let at = 0; at < files.length; at += AT_ONCE) {
+    parts.push(...(await Promise.all(files.slice(at, at + AT_ONCE).map((file) => file.identity()))))
   }
   return sha256(JSON.stringify(parts))
 }
 
 /**
- * sha-256 of the input's bytes: of one file what `sha256sum` prints; of several the hash over a line `<hash>  <name>` for each, which is
- * what `sha256sum a.csv b.csv | sha256sum` prints.
+ * The hash of the input's bytes: of one file its own, for a local one what `sha256sum` prints; of several the hash over a line `<hash>  <name>` for
+ * each, which is what `sha256sum a.csv b.csv | sha256sum` prints.
  */
 export async function hashFiles(files: readonly FoundFile[], signal?: AbortSignal): Promise<string> {
   const hashes: string[] = []
-  for (const { path } of files) hashes.push(await hashOf(path, Number.POSITIVE_INFINITY, signal))
+  for (const file of files) hashes.push(await file.hash(signal))
   if (hashes.length === 1) return hashes[0] as string
   return sha256(files.map(({ name }, at) => `${hashes[at]}  ${name}\n`).join(''))
-}
-
-async function hashOf(path: string, bytes: number, signal?: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  const memory = Buffer.allocUnsafeSlow(READ_BYTES)
-  const file = await open(path, 'r')
-  try {
-    for (let left = bytes; left > 0; ) {
-      signal?.throwIfAborted()
-      const { bytesRead } = await file.read(memory, 0, Math.min(left, memory.length))
-      if (bytesRead === 0) break
-      hash.update(memory.subarray(0, bytesRead))
-      left -= bytesRead
-    }
-  } finally {
-    await file.close()
-  }
-  return hash.digest('hex')
 }

@@ -3,16 +3,8 @@ import { glob, readdir, stat } from 'node:fs/promises'
 import { basename, dirname, relative, resolve, sep } from 'node:path'
 import { SluiceError } from '../errors.ts'
 import { didYouMean } from '../spec/nearest.ts'
-
-/** A file of the input as it was when it was looked for. */
-export interface FoundFile {
-  /** Absolute. */
-  readonly path: string
-  /** As people know it: relative to the spec where it lies below it. */
-  readonly name: string
-  readonly bytes: number
-  readonly mtimeMs: number
-}
+import type { FoundFile } from './input-file.ts'
+import { localFile } from './local-file.ts'
 
 /**
  * The files that `source` names, relative to `baseDir`: one path, or a glob, sorted by path. A path that exists is never taken for a glob.
@@ -20,7 +12,7 @@ export interface FoundFile {
  */
 export async function findFiles(source: string, baseDir: string): Promise<readonly FoundFile[]> {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) {
-    throw new SluiceError('not_yet_supported', `input.source ${source}: only files can be read so far`)
+    throw new SluiceError('not_yet_supported', `input.source ${source}: only files and s3:// can be read so far`)
   }
   const path = resolve(baseDir, source)
   const found = await look(path)
@@ -56,7 +48,7 @@ function toFile(path: string, baseDir: string, stats: Stats): FoundFile {
     })
   }
   if (!stats.isFile()) throw new SluiceError('input_invalid', `input.source ${name} is no regular file`)
-  return Object.freeze({ path, name, bytes: stats.size, mtimeMs: stats.mtimeMs })
+  return localFile(path, name, stats)
 }
 
 function displayName(path: string, baseDir: string): string {

@@ -1,7 +1,9 @@
 import type { Blob } from '../blob/blob.ts'
+import type { Env } from '../blob/s3-access.ts'
 import type { InputFormat, InputSpec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
-import { type FoundFile, findFiles } from './find-files.ts'
+import { findInput } from './find-input.ts'
+import type { FoundFile } from './input-file.ts'
 import type { Source } from './source.ts'
 import { openCsv, openJson } from './text-formats.ts'
 
@@ -17,22 +19,24 @@ export interface OpenSourceOptions {
   readonly input: InputSpec
   /** The spec's folder: paths are relative to it. */
   readonly baseDir: string
+  /** Where object storage and the keys for it are looked up. */
+  readonly env: Env
   /** Where the rows of a query are kept while they are read; `null`: they are only looked at. */
   readonly spool: { readonly blob: Blob; readonly key: string } | null
   readonly signal?: AbortSignal | undefined
 }
 
 /** Opens the input that a spec names, by its format or the files' names. DuckDB is loaded only for Parquet and SQL. */
-export async function openSource({ input, baseDir, spool, signal }: OpenSourceOptions): Promise<Source> {
+export async function openSource({ input, baseDir, env, spool, signal }: OpenSourceOptions): Promise<Source> {
   if (input.sql !== null) {
     const { openQuery } = await import('./query-source.ts')
     return openQuery({ sql: input.sql, baseDir, spool, signal })
   }
-  const files = await findFiles(input.source ?? '', baseDir)
+  const files = await findInput(input.source ?? '', baseDir, env)
   const format = input.format ?? formatOf(files)
   if (format === 'parquet') {
     const { openParquet } = await import('./parquet-source.ts')
-    return openParquet(files)
+    return openParquet(files, signal)
   }
   return format === 'csv' || format === 'tsv' ? openCsv(files, input.csv, format) : openJson(files, format)
 }

@@ -1,7 +1,7 @@
 import { SluiceError } from '../errors.ts'
-import { countParquetRows, readParquet } from '../table/read-table.ts'
+import { describeParquet, type ParquetTable, readParquet } from '../table/read-table.ts'
 import { hashFiles, identifyFiles } from './file-identity.ts'
-import type { FoundFile } from './find-files.ts'
+import type { FoundFile } from './input-file.ts'
 import type { Source, SourceBatch } from './source.ts'
 
 /** How many rows of all files were read. */
@@ -10,15 +10,14 @@ interface ParquetPosition {
 }
 
 /** Parquet files as one table, file by file in their order. All must have the columns of the first, or `input_invalid` names the one that differs. */
-export async function openParquet(files: readonly FoundFile[]): Promise<Source> {
+export async function openParquet(files: readonly FoundFile[], signal?: AbortSignal): Promise<Source> {
   const counts: number[] = []
   let columns: readonly string[] | null = null
   for (const file of files) {
-    const table = await readParquet(file.path, file.name, 0)
-    table.close()
+    const table = await lookAt(file, signal)
     columns ??= table.columns
     if (JSON.stringify(table.columns) !== JSON.stringify(columns)) throw otherColumns(file, table.columns, columns)
-    counts.push(await countParquetRows(file.path, file.name))
+    counts.push(table.rows)
   }
   const rowsTotal = sum(counts)
   const bytesTotal = sum(files.map((file) => file.bytes))
@@ -32,15 +31,20 @@ export async function openParquet(files: readonly FoundFile[]): Promise<Source> 
       skip -= skipped
       done += skipped
       if (skipped === rows) continue
-      const table = await readParquet(file.path, file.name, skipped)
-      for await (const batch of table.rows()) {
-        done += batch.length
-        yield {
-          items: batch.map((values) => ({ kind: 'row' as const, values, line: null, file: index })),
-          columns: table.columns,
-          position: JSON.stringify({ rows: done } satisfies ParquetPosition),
-          bytesRead: Math.floor((bytesTotal * done) / rowsTotal),
+      const disk = await file.onDisk('all', signal)
+      try {
+        const table = await readParquet(disk.path, file.name, skipped)
+        for await (const batch of table.rows()) {
+          done += batch.length
+          yield {
+            items: batch.map((values) => ({ kind: 'row' as const, values, line: null, file: index })),
+            columns: table.columns,
+            position: JSON.stringify({ rows: done } satisfies ParquetPosition),
+            bytesRead: Math.floor((bytesTotal * done) / rowsTotal),
+          }
         }
+      } finally {
+        await disk.release()
       }
     }
   }
@@ -57,6 +61,15 @@ export async function openParquet(files: readonly FoundFile[]): Promise<Source> 
     read,
     notesAt: () => [],
   })
+}
+
+async function lookAt(file: FoundFile, signal: AbortSignal | undefined): Promise<ParquetTable> {
+  const disk = await file.onDisk('end', signal)
+  try {
+    return await describeParquet(disk.path, file.name)
+  } finally {
+    await disk.release()
+  }
 }
 
 function sum(numbers: readonly number[]): number {

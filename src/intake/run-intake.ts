@@ -1,4 +1,5 @@
 import type { Blob } from '../blob/blob.ts'
+import type { Env } from '../blob/s3-access.ts'
 import type { InputDescription, Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
@@ -20,6 +21,8 @@ export interface IntakeOptions {
   readonly spec: Spec
   /** The spec's folder. */
   readonly baseDir: string
+  /** Where object storage and the keys for it are looked up. */
+  readonly env: Env
   /** `null`: all rows. */
   readonly selection: Selection | null
   readonly job: Pick<Job, 'id' | 'jobNo' | 'input' | 'inputHash' | 'rowsTotal'>
@@ -70,15 +73,15 @@ const PROGRESS_MS = 100
  * what intake kept for itself (`removeIntakeFiles`).
  *
  * Throws SluiceError `input_missing`, `input_invalid`, `input_changed` (it is not what the first segments came from), `duplicate_key`,
- * `row_not_found`; StorageFailure where blobs or store cannot be written; the signal's reason when aborted.
+ * `row_not_found`, `storage` (object storage that the input lies in does not answer); StorageFailure where blobs or store cannot be written; the signal's reason when aborted.
  */
 export async function runIntake(options: IntakeOptions): Promise<IntakeResult> {
-  const { spec, baseDir, job, blob, chunks, signal } = options
+  const { spec, baseDir, env, job, blob, chunks, signal } = options
   const progress = await chunks.intakeProgress(job.jobNo)
   if (progress.done && job.input !== null && job.inputHash !== null) {
     return { columns: job.input.columns, input: job.input, inputHash: job.inputHash, rows: job.rowsTotal }
   }
-  const source = await openSource({ input: spec.input, baseDir, spool: { blob, key: spoolKey(job.id) }, signal })
+  const source = await openSource({ input: spec.input, baseDir, env, spool: { blob, key: spoolKey(job.id) }, signal })
   const identity = await source.identify()
   const from = progress.position === null ? startOf(identity, spec) : (JSON.parse(progress.position) as IntakePosition)
   if (from.identity !== identity) throw changed(source)

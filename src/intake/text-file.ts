@@ -1,16 +1,8 @@
-import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
-import { pipeline } from 'node:stream'
+import { pipeline, Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { SluiceError } from '../errors.ts'
 import { byteOrderMark, type Encoding, firstInvalidUtf8, looksLikeUtf16, toUtf8 } from './encoding.ts'
-import type { FoundFile } from './find-files.ts'
-
-/** Bytes read at a time. */
-const READ_BYTES = 512 * 1024
-
-/** Bytes handed on at a time: what is made of them is garbage before the next, and never lives long enough to be costly. */
-const CHUNK_BYTES = 64 * 1024
+import { BLOCK_BYTES, type FoundFile } from './input-file.ts'
 
 /** Bytes of text that are looked at to find delimiter, header, columns and encoding. */
 export const HEAD_BYTES = 256 * 1024
@@ -56,13 +48,12 @@ const OTHER_FORMATS: readonly { readonly magic: readonly number[]; readonly what
  * Throws `input_invalid` for an empty file, for what is no text, and where the head is not valid in its encoding.
  */
 export async function openTextFile(file: FoundFile, encoding: Encoding | null): Promise<TextFile> {
-  const raw = await readFirst(rawChunks(file, 0), 16)
+  const raw = await readFirst(file.read(0), 16)
   const packed = raw[0] === 0x1f && raw[1] === 0x8b
   if (!packed && file.name.toLowerCase().endsWith('.gz'))
     throw invalid(file, 'is not packed with gzip, though its name says so')
   const progress = { bytes: 0 }
-  const unpacked = (from: number) =>
-    packed ? unpackedChunks(file, progress) : counted(rawChunks(file, from), progress)
+  const unpacked = (from: number) => (packed ? unpackedChunks(file, progress) : counted(file.read(from), progress))
   const start = packed ? await readFirst(unpacked(0), 16) : raw
   const other = OTHER_FORMATS.find(({ magic }) => magic.every((byte, at) => start[at] === byte))
   if (other !== undefined) throw invalid(file, `is ${other.what}`, other.hint)
@@ -129,49 +120,29 @@ function invalid(file: FoundFile, what: string, hint?: string): SluiceError {
   })
 }
 
-async function* rawChunks(file: FoundFile, start: number): AsyncGenerator<Buffer> {
-  const handle = await open(file.path, 'r').catch((error: NodeJS.ErrnoException) => {
-    throw new SluiceError('input_missing', `${file.name} cannot be opened: ${error.message}`, { cause: error })
-  })
-  let position = start
-  const readInto = async (memory: Buffer): Promise<Buffer> => {
-    const { bytesRead } = await handle.read(memory, 0, memory.length, position)
-    position += bytesRead
-    return memory.subarray(0, bytesRead)
-  }
-  // One is read while the other is worked on.
-  const size = Math.max(1, Math.min(READ_BYTES, file.bytes - start))
-  let [current, other] = [Buffer.allocUnsafeSlow(size), Buffer.allocUnsafeSlow(size)]
-  let coming = readInto(current)
-  try {
-    for (let bytes = await coming; bytes.length > 0; bytes = await coming) {
-      ;[current, other] = [other, current]
-      coming = readInto(current)
-      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES)
-    }
-  } finally {
-    await coming.catch(() => undefined)
-    await handle.close()
-  }
-}
-
 async function* unpackedChunks(file: FoundFile, progress: { bytes: number }): AsyncGenerator<Buffer> {
-  const packed = createReadStream(file.path, { highWaterMark: CHUNK_BYTES })
-  const unzip = createGunzip({ chunkSize: CHUNK_BYTES })
-  packed.on('data', (chunk) => {
-    progress.bytes += chunk.length
-  })
+  const unzip = createGunzip({ chunkSize: BLOCK_BYTES })
   // Errors of either stream surface where `unzip` is read.
-  pipeline(packed, unzip, () => undefined)
+  pipeline(Readable.from(ownBlocks(file, progress)), unzip, () => undefined)
   try {
     yield* unzip
   } catch (error) {
+    // What is wrong with the file itself, and not with what was in it.
+    if (error instanceof SluiceError) throw error
     const { message } = error as Error
     throw new SluiceError('input_invalid', `${file.name} cannot be unpacked to its end: ${message}`, {
       place: { file: file.name, line: null, column: null },
       hint: 'The file is damaged or cut off: fetch or pack it again.',
       cause: error,
     })
+  }
+}
+
+/** The packed bytes in memory of their own: a stream keeps several blocks at once. */
+async function* ownBlocks(file: FoundFile, progress: { bytes: number }): AsyncGenerator<Buffer> {
+  for await (const block of file.read(0)) {
+    progress.bytes += block.length
+    yield Buffer.from(block)
   }
 }
 

@@ -1,5 +1,5 @@
 import { hashFiles, identifyFiles } from './file-identity.ts'
-import type { FoundFile } from './find-files.ts'
+import type { FoundFile } from './input-file.ts'
 import { type ReaderState, type RecordReader, readRecords } from './record-reader.ts'
 import type { Source, SourceBatch } from './source.ts'
 import type { TextFile } from './text-file.ts'

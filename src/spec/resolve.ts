@@ -36,7 +36,8 @@ function resolveInput(input: Pruned<SpecFile['input']> | undefined, report: Repo
   if (input?.source !== undefined && input.sql !== undefined) {
     report.add('error', report.positions.key(['input', 'sql']), 'input has both source and sql', 'Keep one of the two.')
   }
-  if (input?.source !== undefined) refuseAddress(input.source, ['input', 'source'], 'Use a file or a glob.', report)
+  if (input?.source !== undefined)
+    refuseAddress(input.source, ['input', 'source'], 'Use a file, a glob or s3://.', report)
   return {
     source: input?.source ?? null,
     sql: input?.sql ?? null,
@@ -52,10 +53,10 @@ function resolveInput(input: Pruned<SpecFile['input']> | undefined, report: Repo
   }
 }
 
-/** `s3://…` and its like. */
+/** `https://…` and its like; `s3://` is known. */
 function refuseAddress(text: string, path: Path, hint: string, report: Report): void {
   const scheme = /^([a-z][a-z0-9+.-]+):\/\//i.exec(text)?.[1]
-  if (scheme !== undefined)
+  if (scheme !== undefined && scheme.toLowerCase() !== 's3')
     report.notYet(report.positions.value(path), `${formatPath(path)}: ${scheme}:// is not yet supported`, hint)
 }
 
@@ -148,7 +149,10 @@ function resolvePauseIf(pauseIf: Pruned<NonNullable<SpecFile['pause_if']>> | und
 
 function resolveWrite(write: Pruned<NonNullable<SpecFile['write']>> | undefined, report: Report): WriteSpec | null {
   if (write?.path === undefined) return null
-  refuseAddress(write.path, ['write', 'path'], 'Write to a file, and copy it when the job ends.', report)
+  refuseAddress(write.path, ['write', 'path'], 'Write to a file or to s3://, and copy it when the job ends.', report)
+  if (/^s3:/i.test(write.path) && !/^s3:\/\/[^/?]+\/[^?]+$/i.test(write.path)) {
+    report.error(['write', 'path'], 'write.path names no object: expected s3://bucket/key')
+  }
   if (!/\.(csv|jsonl|parquet)$/i.test(write.path)) {
     report.error(['write', 'path'], `write.path must end in .csv, .jsonl or .parquet, got ${showValue(write.path)}`)
   }

@@ -21,11 +21,24 @@ export async function readParquet(path: string, name: string, fromRow: number): 
   )
 }
 
-/** How many rows a Parquet file has, by its footer. */
-export async function countParquetRows(path: string, name: string): Promise<number> {
+/** What the footer of a Parquet file says of it. */
+export interface ParquetTable {
+  readonly columns: readonly string[]
+  readonly rows: number
+}
+
+/** Looks at the footer of a Parquet file, and at nothing else of it. Throws `input_invalid`. */
+export async function describeParquet(path: string, name: string): Promise<ParquetTable> {
+  const table = await openTable(
+    `SELECT * FROM read_parquet(${literal(path)}, hive_partitioning = false) LIMIT 0`,
+    null,
+    name,
+  )
+  table.close()
   const counting = await openTable(`SELECT count(*) FROM read_parquet(${literal(path)})`, null, name)
-  for await (const [row] of counting.rows()) return Number(row?.[0] ?? 0)
-  return 0
+  let rows = 0
+  for await (const [row] of counting.rows()) rows = Number(row?.[0] ?? 0)
+  return { columns: table.columns, rows }
 }
 
 /** Rows of one SELECT over files, whose paths are relative to `baseDir`. Throws `input_invalid` with DuckDB's message. */

@@ -10,7 +10,7 @@ import { specOf } from './workplace.ts'
  * One process that takes in the input of the job in the folder it is given, printing each commit. Behind the segment that it is told, it goes on
  * reading but commits no more: there it is to be killed.
  */
-const [dir = '.', lastSegment] = process.argv.slice(2)
+const [dir = '.', lastSegment, source = 'input.csv'] = process.argv.slice(2)
 const runtime = systemRuntime()
 const store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime, version: 'test' })
 const { job } = await store.jobs.create({
@@ -27,8 +27,9 @@ const { job } = await store.jobs.create({
 })
 const blob = openFileBlob({ dir: join(dir, 'blobs') })
 const result = await runIntake({
-  spec: specOf({ source: 'input.csv', key: 'id' }),
+  spec: specOf({ source, key: 'id' }),
   baseDir: dir,
+  env: (name) => process.env[name],
   selection: null,
   job,
   blob,

@@ -14,6 +14,8 @@ import { collect } from '../blob/collect.ts'
 import { memoryManifest } from './memory-manifest.ts'
 import { inputOf, type Workplace, workplace } from './workplace.ts'
 
+const NO_ENV = () => undefined
+
 function csvOf(rows: number, textOf: (row: number) => string = (row) => `text ${row}`): string {
   return `id,text\n${Array.from({ length: rows }, (_, row) => `k${row},${textOf(row)}\n`).join('')}`
 }
@@ -310,7 +312,7 @@ describe('the input', () => {
       code: 'input_invalid',
       hint: expect.stringContaining('input.format'),
     })
-    expect(await errorOf(work.intake({ source: 's3://bucket/x.csv' }))).toMatchObject({ code: 'not_yet_supported' })
+    expect(await errorOf(work.intake({ source: 'https://bucket/x.csv' }))).toMatchObject({ code: 'not_yet_supported' })
     expect((await work.intake({ source: 'notes.md', format: 'csv' })).columns).toStrictEqual(['# x'])
   })
 
@@ -365,7 +367,11 @@ describe('the input', () => {
 
   it('can be looked at without reading it all', async () => {
     const { dir } = place(csvOf(50_000))
-    const preview = await describeInput({ input: inputOf({ source: 'input.csv', key: 'id' }), baseDir: dir })
+    const preview = await describeInput({
+      input: inputOf({ source: 'input.csv', key: 'id' }),
+      baseDir: dir,
+      env: NO_ENV,
+    })
     expect(preview).toMatchObject({ columns: ['id', 'text'], format: 'csv', files: ['input.csv'], rowsTotal: null })
     expect(preview.rows.slice(0, 2)).toStrictEqual([
       ['k0', 'text 0'],
@@ -374,11 +380,13 @@ describe('the input', () => {
     expect(preview.rowsEstimated).toBeGreaterThan(35_000)
     expect(preview.rowsEstimated).toBeLessThan(65_000)
     const small = place('id\na\n,x\n')
-    expect(await describeInput({ input: inputOf({ source: 'input.csv' }), baseDir: small.dir })).toMatchObject({
+    expect(
+      await describeInput({ input: inputOf({ source: 'input.csv' }), baseDir: small.dir, env: NO_ENV }),
+    ).toMatchObject({
       rowsTotal: 2,
       unreadable: [{ line: 3 }],
     })
-    const query = { input: inputOf({ sql: "select * from 'input.csv'" }), baseDir: dir }
+    const query = { input: inputOf({ sql: "select * from 'input.csv'" }), baseDir: dir, env: NO_ENV }
     expect((await describeInput(query)).columns).toStrictEqual(['id', 'text'])
   })
 })

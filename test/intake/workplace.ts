@@ -61,6 +61,7 @@ export function workplace(): Workplace {
     const result = await runIntake({
       spec: specOf(asked),
       baseDir: dir,
+      env: () => undefined,
       selection: null,
       job: { id: 'job_1', jobNo: 1, input: null, inputHash: null, rowsTotal: 0 },
       blob,
