@@ -1,8 +1,10 @@
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { openFileBlob } from './blob/file.ts'
-import type { Config } from './config.ts'
+import type { Config, SharedState } from './config.ts'
 import type { PriceSpec } from './domain/spec.ts'
 import { createEngine } from './engine/create-engine.ts'
+import type { EngineDeps } from './engine/engine-deps.ts'
 import type { Engine } from './engine.ts'
 import { SluiceError } from './errors.ts'
 import { createEvents } from './events.ts'
@@ -21,6 +23,7 @@ import { createSimulator } from './simulator/simulator.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { DEFAULT_TENANT } from './store/store.ts'
 import { writeParquet } from './table/write-parquet.ts'
+import { STORAGE_PATIENCE_MS } from './worker/storage-guard.ts'
 
 /** Concurrency of an account before its job has said what it wants (contract §6). */
 const DEFAULT_CONCURRENCY = 64
@@ -29,20 +32,22 @@ const DEFAULT_CONCURRENCY = 64
 const SIMULATED_LATENCY = { medianMs: 120, p99Ms: 600 }
 
 /**
- * Opens the engine of one process: everything embedded, in the data directory, which is created where it is missing. This is the one place that
- * joins adapters. Throws SluiceError `storage` where the directory cannot be used, `store_version` where a newer sluice has written it.
+ * Opens the engine of one process, over the data directory of this machine, which is created where it is missing, or over the database and the
+ * object storage that many machines share. This is the one place that joins adapters. Throws SluiceError `storage` where state cannot be kept,
+ * `store_version` where its tables and this sluice do not fit together, `usage` where an address is none.
  */
 export async function openEngine(config: Config, runtime: Runtime, version: string): Promise<Engine> {
-  const { dataDir } = config
-  await makeDirectory(dataDir)
-  const store = await openSqliteStore({ path: join(dataDir, 'sluice.db'), runtime, version })
-  const presence = await openPresence({ dir: join(dataDir, 'workers') })
   const events = createEvents((name, error) => {
     // A listener that throws is a defect of ours: it must not be lost, and must not stop the work.
     process.emitWarning(error instanceof Error ? error : String(error), `listener of ${name}`)
   })
-  const transport = createTransport()
-  const models = createModels({ env: config.env, runtime, transport, simulator: inProcessSimulator(runtime) })
+  const { close, ...state } = await openState(config, runtime, version)
+  const models = createModels({
+    env: config.env,
+    runtime,
+    transport: createTransport(),
+    simulator: inProcessSimulator(runtime),
+  })
   const governor = createAdaptiveGovernor({
     runtime,
     defaultMax: DEFAULT_CONCURRENCY,
@@ -50,26 +55,91 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     onChange: (account, concurrency, reason) => events.emit('limit.changed', { account, concurrency, reason }),
   })
   return createEngine({
+    ...state,
     runtime,
     events,
-    store,
-    queue: createEmbeddedQueue({ database: store, runtime }),
-    blob: await openFileBlob({ dir: join(dataDir, 'blob') }),
     models,
     lane: createLiveLane(models),
     governor,
     tenantNo: DEFAULT_TENANT,
+    process: { host: hostname(), pid: process.pid, version },
     env: config.env,
     cwd: config.cwd,
-    register: (workerId) => presence.register(workerId),
-    isGone: (workerId) => presence.isGone(workerId),
     writeParquet,
     async close() {
       governor.close()
       await models.close()
-      await store.close()
+      await close()
     },
   })
+}
+
+/** Where jobs live: what the two forms of sluice differ in. `close` lets go of it. */
+type State = Pick<EngineDeps, 'store' | 'queue' | 'blob' | 'presence' | 'storagePatienceMs' | 'close'>
+
+function openState({ dataDir, shared, env }: Config, runtime: Runtime, version: string): Promise<State> {
+  return shared === null ? stateOfOneMachine(dataDir, runtime, version) : stateOfMany(shared, env, runtime, version)
+}
+
+async function stateOfOneMachine(dataDir: string, runtime: Runtime, version: string): Promise<State> {
+  await makeDirectory(dataDir)
+  const store = await openSqliteStore({ path: join(dataDir, 'sluice.db'), runtime, version })
+  const presence = await openPresence({ dir: join(dataDir, 'workers') })
+  return {
+    store,
+    queue: createEmbeddedQueue({ database: store, runtime }),
+    blob: openFileBlob({ dir: join(dataDir, 'blob') }),
+    presence,
+    storagePatienceMs: STORAGE_PATIENCE_MS,
+    close: () => store.close(),
+  }
+}
+
+/** Its packages are a second of loading that one machine alone need not wait for. */
+async function stateOfMany(
+  { databaseUrl, blobUrl }: SharedState,
+  env: Config['env'],
+  runtime: Runtime,
+  version: string,
+): Promise<State> {
+  const [{ openPostgresStore }, { createPgBossQueue }, { openBlob }] = await Promise.all([
+    import('./store/postgres.ts'),
+    import('./queue/pg-boss.ts'),
+    import('./blob/open.ts'),
+  ])
+  const { blob, close: closeBlob } = openBlob(blobUrl, env)
+  const store = await openPostgresStore({ url: databaseUrl, runtime, version })
+  return {
+    store,
+    queue: await createPgBossQueue({ database: store, url: databaseUrl }),
+    blob,
+    presence: null,
+    // A database that restarts, or fails over, is waited for as long as it takes.
+    storagePatienceMs: Number.POSITIVE_INFINITY,
+    async close() {
+      closeBlob()
+      await store.close()
+    },
+  }
+}
+
+/**
+ * Brings the tables of store and queue up to date, and says of what and in how many steps; of many processes that do so at once, one does the work.
+ * Fails as `openEngine` does.
+ */
+export async function migrateState({ dataDir, shared }: Config, runtime: Runtime, version: string) {
+  if (shared === null) {
+    // To open it is to bring it up to date.
+    await (await stateOfOneMachine(dataDir, runtime, version)).close()
+    return { what: `The data directory ${dataDir}`, steps: 0 }
+  }
+  const [{ migratePostgres }, { migratePgBoss }] = await Promise.all([
+    import('./store/postgres-migrate.ts'),
+    import('./queue/pg-boss-migrate.ts'),
+  ])
+  const steps = await migratePostgres({ url: shared.databaseUrl, version })
+  await migratePgBoss({ url: shared.databaseUrl })
+  return { what: 'The database', steps }
 }
 
 function inProcessSimulator(runtime: Runtime) {
