@@ -2,7 +2,10 @@ import type { Cause } from './domain/failure.ts'
 import type { Counters, Job, JobId, JobState, Priority } from './domain/job.ts'
 import type { Message } from './domain/request.ts'
 import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
+import type { AnyWork, FleetStatus, WorkAnyOptions } from './engine/any-work.ts'
 import type { ExitCode, Finding } from './errors.ts'
+
+export type { AnyWork, FleetChunk, FleetMember, FleetStatus, WorkAnyOptions, WorkerStatus } from './engine/any-work.ts'
 
 /**
  * The engine, as every face sees it: a few verbs. Each verb that changes a job can be repeated without harm, and works from any process
@@ -21,6 +24,14 @@ export interface Engine {
    * everything is checkpointed; `abandon` stops at once, still safe). Continues an unfinished intake first.
    */
   work(id: JobId, options: WorkOptions): Promise<JobStatus>
+  /** Joins the fleet, and works on any job until told to leave. */
+  workAny(options: WorkAnyOptions): Promise<AnyWork>
+  /** Who works on this store, and on what. */
+  fleet(): Promise<FleetStatus>
+  /** Asks a worker of the fleet to have so many rows in flight at the most. Throws `worker_not_found` where none of that id lives. */
+  setWorker(workerId: string, concurrency: number): Promise<void>
+  /** Makes all messages of all jobs anew from the manifest. Returns of how many jobs. */
+  rebuildQueue(): Promise<number>
   /** Makes a paused job `queued` again; a job that is queued or running stays so. Does not work on it. */
   resume(id: JobId): Promise<Job>
   pause(id: JobId): Promise<Job>

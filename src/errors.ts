@@ -69,6 +69,12 @@ export const ERRORS = Object.freeze({
     exitCode: 2,
     httpStatus: 404,
   },
+  worker_not_found: {
+    title: 'No such worker is at work',
+    hint: 'See `sluice status --fleet`.',
+    exitCode: 2,
+    httpStatus: 404,
+  },
   credentials_missing: {
     title: 'The key of the provider is not set',
     hint: 'Set the variable that model.api_key_env names.',
@@ -76,14 +82,14 @@ export const ERRORS = Object.freeze({
     httpStatus: 422,
   },
   storage: {
-    title: 'The data directory cannot be written',
-    hint: 'Free some space, then `sluice resume`.',
+    title: 'The data directory, or the database, cannot be used',
+    hint: 'Free some space, or bring the database back; then `sluice resume`.',
     exitCode: 1,
     httpStatus: 503,
   },
   store_version: {
-    title: 'The data directory was written by a newer sluice',
-    hint: 'Use that version, or another --data-dir.',
+    title: 'What a sluice of another version keeps its state in does not fit this one',
+    hint: 'Use the newer version, or another --data-dir.',
     exitCode: 1,
     httpStatus: 503,
   },

@@ -27,6 +27,10 @@ export interface EventMap {
   'limit.signal': { readonly account: string; readonly signal: LimitSignal }
   'limit.changed': { readonly account: string; readonly concurrency: number; readonly reason: string }
   'limit.wait': { readonly account: string; readonly untilMs: number; readonly cause: Cause }
+  /** The fleet had taken this worker for dead; `null`: so long that nobody knew it any more. */
+  'worker.lapsed': { readonly workerId: string; readonly silentMs: number | null }
+  /** Something went wrong in a duty that this worker does for the fleet; its next turn comes. `jobNo`: which job it was about, where it was about one. */
+  'duty.failed': { readonly role: string; readonly jobNo: number | null; readonly message: string }
   'storage.failing': { readonly message: string }
   'storage.back': { readonly afterMs: number }
 }

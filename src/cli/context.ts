@@ -17,6 +17,10 @@ export interface CliDeps {
   readonly stdout: OutStream
   readonly stderr: OutStream
   readonly signals: SignalSource
+  /** Where SIGTTIN (more) and SIGTTOU (less) come from: `sluice worker` changes its concurrency by them. Returns the way out. */
+  readonly loadSignals: (listener: (change: 'more' | 'less') => void) => () => void
+  /** Brings the schema of the state up to date; of many that do so at once, one does the work. */
+  readonly migrate: (config: Config) => Promise<Migrated>
   /** Ends the process at once; only after a third signal, or when stopping takes too long. */
   readonly exit: (code: ExitCode) => void
   readonly runtime: Runtime
@@ -38,6 +42,14 @@ export interface SimulateRequest {
 export interface RunningSimulator {
   readonly url: string
   close(): Promise<void>
+}
+
+/** What `sluice migrate` did. */
+export interface Migrated {
+  /** What was looked at, for people; never an address, which may hold a password. */
+  readonly what: string
+  /** Steps that it took; 0: it was up to date. */
+  readonly steps: number
 }
 
 /** What one command works with. */

@@ -1,4 +1,5 @@
-import { type ExitCode, type Finding, formatPlace, SluiceError } from '../errors.ts'
+import { type ExitCode, type Finding, formatPlace, type SluiceError } from '../errors.ts'
+import { knownError } from './known-error.ts'
 import type { Style } from './style.ts'
 import { printableLines } from './terminal-text.ts'
 
@@ -8,10 +9,11 @@ export function errorText(
   style: Style,
   debug: boolean,
 ): { readonly text: string; readonly exitCode: ExitCode } {
-  if (error instanceof SluiceError) {
-    const lines = knownErrorLines(error, style)
-    if (debug) lines.push(stackOf(error))
-    return { text: lines.join('\n'), exitCode: error.exitCode }
+  const known = knownError(error)
+  if (known !== null) {
+    const lines = knownErrorLines(known, style)
+    if (debug) lines.push(stackOf(known))
+    return { text: lines.join('\n'), exitCode: known.exitCode }
   }
   const message = error instanceof Error ? error.message : String(error)
   const lines = [`${style.red('error:')} ${safe(message)}`]

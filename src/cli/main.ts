@@ -25,6 +25,17 @@ const signals: SignalSource = {
   },
 }
 
+/** As with nginx and others, the signals of the terminal that a service has no other use for. */
+const loadSignals = (listener: (change: 'more' | 'less') => void) => {
+  const [more, less] = [() => listener('more'), () => listener('less')]
+  process.on('SIGTTIN', more)
+  process.on('SIGTTOU', less)
+  return () => {
+    process.off('SIGTTIN', more)
+    process.off('SIGTTOU', less)
+  }
+}
+
 const program = createProgram({
   // Half a second of loading that `--help` and a mistyped command need not wait for.
   openEngine: async (config) => (await import('../compose.ts')).openEngine(config, runtime, version),
@@ -33,6 +44,8 @@ const program = createProgram({
   stdout: process.stdout,
   stderr: process.stderr,
   signals,
+  loadSignals,
+  migrate: async (config) => (await import('../compose.ts')).migrateState(config, runtime, version),
   exit: (code) => process.exit(code),
   runtime,
   version,

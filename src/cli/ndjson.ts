@@ -1,10 +1,11 @@
 import { type Counters, isTerminal } from '../domain/job.ts'
 import { toUsd } from '../domain/money.ts'
 import type { JobStatus } from '../engine.ts'
-import { type ExitCode, type Finding, type Place, SluiceError } from '../errors.ts'
+import type { ExitCode, Finding, Place } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { createCadence } from './cadence.ts'
 import type { IntakeProgress } from './display.ts'
+import { knownError } from './known-error.ts'
 import { type Output, StdoutClosed } from './output.ts'
 
 /** Name and version of the lines on stdout; fields are only ever added to it. */
@@ -170,12 +171,12 @@ function intakeEvent(progress: IntakeProgress): object {
 }
 
 function errorEvent(error: unknown): object {
-  const known = error instanceof SluiceError ? error : null
+  const known = knownError(error)
   const exitCode: ExitCode = known?.exitCode ?? 1
   return {
     type: 'error',
     code: known?.code ?? 'internal',
-    message: error instanceof Error ? error.message : String(error),
+    message: known?.message ?? (error instanceof Error ? error.message : String(error)),
     hint: known?.hint ?? null,
     place: placeEvent(known?.place ?? null),
     findings: (known?.findings ?? []).map(findingEvent),

@@ -48,7 +48,7 @@ export function phaseText(status: JobStatus): string | null {
     case 'finalizing':
       return 'finalizing'
     case 'storage':
-      return `the data directory cannot be written, trying again${note}`
+      return `the store cannot be written, trying again${note}`
   }
 }
 

@@ -5,6 +5,7 @@ import { addCheckCommand } from './command/check.ts'
 import { addFailedCommand } from './command/failed.ts'
 import { addInitCommand } from './command/init.ts'
 import { addJobsCommand } from './command/jobs.ts'
+import { addMigrateCommand } from './command/migrate.ts'
 import { addPauseCommand } from './command/pause.ts'
 import { addReportCommand } from './command/report.ts'
 import { addResultsCommand } from './command/results.ts'
@@ -18,6 +19,7 @@ import { addTryCommand } from './command/try.ts'
 import { addUnsupportedCommands } from './command/unsupported.ts'
 import { addWaitCommand } from './command/wait.ts'
 import { addWatchCommand } from './command/watch.ts'
+import { addWorkerCommand } from './command/worker.ts'
 import type { CliDeps, Launch } from './context.ts'
 import { errorText } from './error-text.ts'
 import { EXIT_CODES } from './exit-code.ts'
@@ -62,6 +64,7 @@ const COMMANDS = [
   addTryCommand,
   addRunCommand,
   addResumeCommand,
+  addWorkerCommand,
   addPauseCommand,
   addCancelCommand,
   addWaitCommand,
@@ -73,6 +76,7 @@ const COMMANDS = [
   addFailedCommand,
   addRetryCommand,
   addReportCommand,
+  addMigrateCommand,
   addSimulateCommand,
   addUnsupportedCommands,
 ]

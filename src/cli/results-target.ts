@@ -1,4 +1,5 @@
 import { extname, resolve } from 'node:path'
+import { isS3Url, parseS3Object } from '../blob/s3-url.ts'
 import type { JobId } from '../domain/job.ts'
 import type { Engine, ResultsRequest, ResultsWritten } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
@@ -10,7 +11,7 @@ export type ResultFormat = (typeof RESULT_FORMATS)[number]
 
 /** A file for results, and what goes into it. */
 export interface ResultsTarget {
-  /** Absolute. */
+  /** Absolute, or an `s3://` address. */
   readonly path: string
   /** As the user wrote it. */
   readonly shown: string
@@ -26,19 +27,20 @@ const BY_EXTENSION: Readonly<Record<string, ResultFormat>> = {
   '.parquet': 'parquet',
 }
 
-/** Where to write: the format as given, else by the file's extension. Throws `usage` when neither says, before anything is spent. */
+/** Where to write: the format as given, else by the file's extension. Throws `usage` when neither says, or for an address of no object, before anything is spent. */
 export function resultsTarget(
   cwd: string,
   file: string,
   flags: { readonly format?: ResultFormat; readonly only?: 'ok' | 'failed'; readonly safeCsv?: boolean } = {},
 ): ResultsTarget {
+  if (isS3Url(file)) parseS3Object(file, '-o')
   const format = flags.format ?? BY_EXTENSION[extname(file).toLowerCase()]
   if (format === undefined)
     throw new SluiceError('usage', `What format is ${file}?`, {
       hint: 'Name it .csv, .jsonl or .parquet, or say --format.',
     })
   return {
-    path: resolve(cwd, file),
+    path: isS3Url(file) ? file : resolve(cwd, file),
     shown: file,
     format,
     ...(flags.only && { only: flags.only }),

@@ -9,7 +9,7 @@ import type { EngineDeps } from './engine-deps.ts'
 export function checkTools(deps: EngineDeps): CheckTools {
   return {
     env: deps.env,
-    describeInput: (input, baseDir) => describeInput({ input, baseDir }),
+    describeInput: (input, baseDir) => describeInput({ input, baseDir, env: deps.env }),
     price: (target, own) => deps.models.price(target, own),
   }
 }

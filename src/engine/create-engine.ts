@@ -3,8 +3,12 @@ import type { Engine } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import { cancel, pause, resume } from '../job/control.ts'
 import type { JobDeps } from '../job/job-deps.ts'
+import { rebuildQueue } from '../job/rebuild.ts'
+import { createRollCall } from '../worker/roll-call.ts'
 import { checkFile } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import type { WorkDeps } from './enter-fleet.ts'
+import { fleetStatus, setWorker } from './fleet.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
 import { reportOf, writeReport } from './report.ts'
 import { exportJob, followResults, writeConfigured } from './results.ts'
@@ -14,6 +18,7 @@ import { submit } from './submit.ts'
 import { readRows, specOf } from './take-up.ts'
 import { waitForJob, watchJob } from './watch.ts'
 import { work } from './work.ts'
+import { workAny } from './work-any.ts'
 
 /** Jobs that are read at a time to find the newest. */
 const JOBS_PAGE = 50
@@ -22,20 +27,25 @@ const JOBS_PAGE = 50
 export function createEngine(deps: EngineDeps): Engine {
   const { store, runtime, tenantNo } = deps
   const reader = createStatusReader(deps)
+  const rollCall = createRollCall({ fleet: store.fleet, runtime, events: deps.events })
+  const { presence } = deps
+  const isGone = presence === null ? rollCall.isGone : (workerId: string) => presence.isGone(workerId)
   const jobDeps: JobDeps = {
     store,
     queue: deps.queue,
     runtime,
-    isGone: deps.isGone,
+    isGone,
     specOf: (job) => specOf(deps, job),
     readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
-    writeResults: (job, spec) => writeConfigured(deps, job, spec),
+    writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
     keepReport: (job) => writeReport(deps, job.jobNo),
   }
 
+  const parts: WorkDeps = { deps, jobDeps, rollCall }
+
   const find = async (id: JobId): Promise<Job> => {
     const job = await store.jobs.get(tenantNo, id)
-    if (job === null) throw new SluiceError('job_not_found', `there is no job ${id} in this data directory`)
+    if (job === null) throw new SluiceError('job_not_found', `there is no job ${id} here`)
     return job
   }
   const changed = async (id: JobId, change: (job: Job) => Promise<void>): Promise<Job> => {
@@ -60,7 +70,11 @@ export function createEngine(deps: EngineDeps): Engine {
   return Object.freeze({
     check: (specPath, overrides) => checkFile(deps, specPath, overrides ?? {}),
     submit: (request) => submit(deps, jobDeps, request),
-    work: async (id, options) => work(deps, jobDeps, reader, await find(id), options),
+    work: async (id, options) => work(parts, reader, await find(id), options),
+    workAny: (options) => workAny(parts, options),
+    fleet: () => fleetStatus(deps),
+    rebuildQueue: () => rebuildQueue(jobDeps, tenantNo),
+    setWorker: (workerId, concurrency) => setWorker(deps, workerId, concurrency),
     resume: (id) => changed(id, (job) => resume(jobDeps, job)),
     pause: (id) => changed(id, (job) => pause(jobDeps, job)),
     cancel: (id) => changed(id, (job) => cancel(jobDeps, job)),

@@ -8,6 +8,13 @@ import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
 
+/** What the processes of one machine can tell of each other. */
+export interface Presence {
+  /** Says that this process works under a worker id, until released. */
+  register(workerId: string): Promise<{ release(): Promise<void> }>
+  isGone(workerId: string): Promise<boolean>
+}
+
 /** The adapters that an engine works with; joined in the composition root. */
 export interface EngineDeps {
   readonly runtime: Runtime
@@ -23,9 +30,12 @@ export interface EngineDeps {
   readonly env: (name: string) => string | undefined
   /** What paths on the command line are relative to; absolute. */
   readonly cwd: string
-  /** Says that this process works under a worker id, until released. */
-  readonly register: (workerId: string) => Promise<{ release(): Promise<void> }>
-  readonly isGone: (workerId: string) => Promise<boolean>
+  /** Who this process is to the others of its fleet. */
+  readonly process: { readonly host: string; readonly pid: number; readonly version: string }
+  /** How one machine knows at once that a worker's process is dead; `null`: many machines, where the database tells by the worker's silence. */
+  readonly presence: Presence | null
+  /** How long a store that cannot be written is waited for; `Infinity`: until it is back. */
+  readonly storagePatienceMs: number
   readonly writeParquet: (table: ParquetTable) => Promise<unknown>
   /** Undoes `compose`: closes the store, sockets and timers. */
   readonly close: () => Promise<void>

@@ -26,6 +26,7 @@ export async function bringIn(
     const done = await runIntake({
       spec,
       baseDir: submission.baseDir,
+      env: deps.env,
       selection: submission.selection,
       job,
       blob: deps.blob,

@@ -8,6 +8,7 @@ import type { FailedGroup, PromptView, RowView } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { assertRowsKept } from './kept-rows.ts'
 import { columnsOf, readRows, specOf } from './take-up.ts'
 
 /** Examples that a single cause shows when it is asked for by name. */
@@ -16,6 +17,7 @@ const PAGE = 500
 
 /** Dead letters by cause, most first; with `cause`, that one, with more examples. */
 export async function failedGroups(deps: EngineDeps, job: Job, cause?: Cause): Promise<readonly FailedGroup[]> {
+  assertRowsKept(job)
   const counts = (await deps.store.rows.causes(job.jobNo)).filter(
     (entry) => cause === undefined || entry.cause === cause,
   )
@@ -37,6 +39,7 @@ export async function failedGroups(deps: EngineDeps, job: Job, cause?: Cause): P
 
 /** Every dead letter with all that is known of it, a line of NDJSON each. */
 export async function* deadLetterLines(deps: EngineDeps, job: Job, cause: Cause | null): AsyncIterable<string> {
+  assertRowsKept(job)
   const spec = await specOf(deps, job)
   const source = { job, store: deps.store, readRows: (chunk: Chunk) => readRows(deps, job, spec, chunk) }
   for await (const letter of deadLetters(source, cause)) yield deadLetterLine(letter)
@@ -56,6 +59,7 @@ async function examplesOf(deps: EngineDeps, job: Job, cause: Cause): Promise<rea
 
 /** One row of a job, by its key or index: input, outcome, attempts. */
 export async function rowView(deps: EngineDeps, job: Job, name: string): Promise<RowView> {
+  assertRowsKept(job)
   const outcome = await outcomeByName(deps, job, name)
   const row = await findRow(deps, job, outcome?.rowIndex ?? null, name)
   if (outcome === null && row === null)

@@ -5,8 +5,10 @@ import type { Runtime } from '../runtime.ts'
 /** Rates are measured over this stretch. */
 const WINDOW_MS = 30_000
 
-/** Measures one job as it runs in this process: nothing of it is kept, or needed by anyone but a panel. */
+/** Measures what runs in this process: nothing of it is kept, or needed by anyone but a panel. */
 export interface Meter {
+  /** Rows ended since it began. */
+  readonly rowsEnded: number
   readonly rowsPerSecond: number
   readonly tokensPerMinute: number
   readonly retrying: readonly { readonly cause: Cause; readonly attempts: number }[]
@@ -15,14 +17,21 @@ export interface Meter {
   stop(): void
 }
 
-/** Starts measuring a job by the events of this process. */
-export function startMeter(events: Events, runtime: Runtime, jobNo: number, accounts: ReadonlySet<string>): Meter {
+/** Starts measuring one job, or all, by the events of this process. */
+export function startMeter(
+  events: Events,
+  runtime: Runtime,
+  jobNo: number | null = null,
+  accounts: ReadonlySet<string> | null = null,
+): Meter {
+  const isOurs = (of: number) => jobNo === null || of === jobNo
   const beganAtMs = runtime.elapsed()
   /** One bucket a second: rows and tokens ended in it. */
   let buckets: { readonly second: number; rows: number; tokens: number }[] = []
   const retrying = new Map<Cause, number>()
   let hold: { untilMs: number; cause: Cause } | null = null
   let storage: string | null = null
+  let rowsEnded = 0
 
   const bucket = () => {
     const second = Math.floor(runtime.elapsed() / 1000)
@@ -41,15 +50,17 @@ export function startMeter(events: Events, runtime: Runtime, jobNo: number, acco
   }
   const off = [
     events.on('rows.ended', (event) => {
-      if (event.jobNo === jobNo) bucket().rows += event.rows
+      if (!isOurs(event.jobNo)) return
+      bucket().rows += event.rows
+      rowsEnded += event.rows
     }),
     events.on('attempt.ended', (event) => {
-      if (event.jobNo !== jobNo) return
+      if (!isOurs(event.jobNo)) return
       bucket().tokens += event.tokens
       if (event.again && event.cause !== null) retrying.set(event.cause, (retrying.get(event.cause) ?? 0) + 1)
     }),
     events.on('limit.wait', (event) => {
-      if (accounts.has(event.account)) hold = { untilMs: event.untilMs, cause: event.cause }
+      if (accounts === null || accounts.has(event.account)) hold = { untilMs: event.untilMs, cause: event.cause }
     }),
     events.on('storage.failing', (event) => {
       storage = event.message
@@ -59,6 +70,9 @@ export function startMeter(events: Events, runtime: Runtime, jobNo: number, acco
     }),
   ]
   return Object.freeze({
+    get rowsEnded() {
+      return rowsEnded
+    },
     get rowsPerSecond() {
       return perMs((entry) => entry.rows) * 1000
     },

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path'
-import { type ExportSource, exportResults, formatOfPath } from '../delivery/export.ts'
+import { openS3BucketOf } from '../blob/s3-bucket.ts'
+import { isS3Url, parseS3Object } from '../blob/s3-url.ts'
+import { type ExportRequest, type ExportSource, exportResults, formatOfPath } from '../delivery/export.ts'
 import { jsonLines } from '../delivery/jsonl.ts'
 import { resultColumns } from '../delivery/result-columns.ts'
 import { rowsOfChunk } from '../delivery/result-table.ts'
@@ -8,6 +10,7 @@ import type { Spec } from '../domain/spec.ts'
 import type { FollowedRows, FollowRequest, ResultsRequest, ResultsWritten } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { assertRowsKept } from './kept-rows.ts'
 import type { Submission } from './submission.ts'
 import { readRows, specOf } from './take-up.ts'
 import { standsStill } from './watch.ts'
@@ -17,6 +20,7 @@ const LOOK_MS = 500
 const PAGE = 50
 
 async function sourceOf(deps: EngineDeps, job: Job, spec?: Spec): Promise<ExportSource> {
+  assertRowsKept(job)
   const known = spec ?? (await specOf(deps, job))
   return {
     job,
@@ -29,14 +33,22 @@ async function sourceOf(deps: EngineDeps, job: Job, spec?: Spec): Promise<Export
 
 /** Writes a job's result table (see Engine.results). */
 export async function exportJob(deps: EngineDeps, job: Job, request: ResultsRequest): Promise<ResultsWritten> {
-  return exportResults(await sourceOf(deps, job), request)
+  const to = request.to.kind === 'file' ? targetOf(deps, request.to.path) : request.to
+  return exportResults(await sourceOf(deps, job), { ...request, to })
 }
 
-/** Writes the results where the spec's `write` says, relative to the spec's folder. */
-export async function writeConfigured(deps: EngineDeps, job: Job, spec: Spec): Promise<void> {
+/** A file, or, where the path is an `s3://` address, an object. */
+function targetOf(deps: EngineDeps, path: string): ExportRequest['to'] {
+  if (!isS3Url(path)) return { kind: 'file', path }
+  const { bucket, key } = parseS3Object(path, path)
+  return { kind: 'object', bucket: openS3BucketOf(bucket, deps.env), key }
+}
+
+/** Writes the results where the spec's `write` says, relative to the spec's folder, or in object storage. */
+export async function writeConfigured(deps: EngineDeps, job: Job, spec: Spec, signal: AbortSignal): Promise<void> {
   if (spec.write === null) return
   const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
-  const path = resolve(submission.baseDir, spec.write.path)
+  const path = isS3Url(spec.write.path) ? spec.write.path : resolve(submission.baseDir, spec.write.path)
   const format = formatOfPath(path)
   if (format === null) {
     throw new SluiceError('output_unwritable', `${spec.write.path}: the name says no format that is known`, {
@@ -44,15 +56,17 @@ export async function writeConfigured(deps: EngineDeps, job: Job, spec: Spec): P
     })
   }
   await exportResults(await sourceOf(deps, job, spec), {
-    to: { kind: 'file', path },
+    to: targetOf(deps, path),
     format,
     includeInput: spec.write.includeInput,
+    signal,
   })
 }
 
 /** Result rows as NDJSON, chunk by chunk in the order in which chunks were done (see Engine.follow). */
 export async function* followResults(deps: EngineDeps, job: Job, request: FollowRequest): AsyncIterable<FollowedRows> {
   const { store, runtime } = deps
+  assertRowsKept(job)
   let doneNo = request.after === null ? 0 : cursorOf(request.after)
   while (!request.signal.aborted) {
     // The state is read first: what was done before it is found below.

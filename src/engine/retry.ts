@@ -8,6 +8,7 @@ import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
 import { withModel } from '../spec/resolve-model.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { assertRowsKept } from './kept-rows.ts'
 import type { Submission } from './submission.ts'
 import { columnsOf, openTargets, specOf } from './take-up.ts'
 
@@ -16,6 +17,7 @@ import { columnsOf, openTargets, specOf } from './take-up.ts'
  * its model. Either is compiled against the snapshot's columns first: the input itself is never read again.
  */
 export async function openRetry(deps: EngineDeps, jobDeps: JobDeps, job: Job, request: RetryRequest): Promise<number> {
+  assertRowsKept(job)
   const specHash = await specForRetry(deps, job, request)
   const chunkNos = request.chunks
   const selection = {

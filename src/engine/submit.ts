@@ -94,7 +94,7 @@ async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec, r
   }
   if (job.inputHash === null) return
   const { signal } = intakeOptions(request)
-  const hash = await hashInput({ input: loaded.spec.input, baseDir: loaded.baseDir, signal })
+  const hash = await hashInput({ input: loaded.spec.input, baseDir: loaded.baseDir, env: deps.env, signal })
   if (hash !== null && hash !== job.inputHash) throw conflict('has read another input: the file has changed since')
 }
 

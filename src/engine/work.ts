@@ -1,51 +1,35 @@
 import { isTerminal, type Job } from '../domain/job.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
-import { fulfilWish, mendQueue } from '../job/control.ts'
-import { finalize } from '../job/finalize.ts'
-import type { JobDeps } from '../job/job-deps.ts'
-import { processToken } from '../runtime.ts'
-import { createWorker, type Worker } from '../worker/worker.ts'
+import type { Worker } from '../worker/worker.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { enterFleet, type WorkDeps } from './enter-fleet.ts'
 import { bringIn } from './intake.ts'
 import { type Meter, startMeter } from './meter.ts'
 import { rowsEnded, type StatusReader } from './status.ts'
-import { openTargets, readRows, specOf, takeUp } from './take-up.ts'
+import { openTargets, specOf } from './take-up.ts'
 
 /** How often a panel hears. */
 const STATUS_MS = 250
 
 /** Works on one job in this process until it stands still (see Engine.work). */
-export async function work(
-  deps: EngineDeps,
-  jobDeps: JobDeps,
-  reader: StatusReader,
-  job: Job,
-  options: WorkOptions,
-): Promise<JobStatus> {
+export async function work(parts: WorkDeps, reader: StatusReader, job: Job, options: WorkOptions): Promise<JobStatus> {
+  const { deps, jobDeps } = parts
   if (isTerminal(job.state) || job.state === 'paused') return reader.read(job.jobNo)
   const spec = await specOf(deps, job)
   const accounts = new Set([...openTargets(deps, spec).values()].map((target) => target.account))
   if (job.state === 'created') await bringIn(deps, jobDeps, job, { signal: options.signal })
   const rowsAtStart = rowsEnded((await deps.store.jobs.progress(job.jobNo)).counters)
-  const workerId = processToken()
-  const registration = await deps.register(workerId)
-  const meter = startMeter(deps.events, deps.runtime, job.jobNo, accounts)
-  const worker = createWorker({
-    workerId,
-    runtime: deps.runtime,
-    events: deps.events,
-    store: deps.store,
-    queue: deps.queue,
-    governor: deps.governor,
-    lane: deps.lane,
-    takeUp: (taken) => takeUp(deps, taken),
-    readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
-    isGone: deps.isGone,
-    finalize: (jobNo, round) => finalize(jobDeps, jobNo, round),
-    fulfilWish: (jobNo) => fulfilWish(jobDeps, jobNo),
-    mendQueue: (jobNo) => mendQueue(jobDeps, jobNo),
+  const seat = await enterFleet(parts, {
+    jobNo: job.jobNo,
+    chunks: spec.execution.chunksInFlight,
+    // The job's own ceiling is the governor's affair.
+    concurrency: () => null,
+    onWish: () => undefined,
+    onBeat: () => undefined,
   })
+  const { worker } = seat
+  const meter = startMeter(deps.events, deps.runtime, job.jobNo, accounts)
   const account = [...accounts][0] as string
   const live = (status: Omit<JobStatus, 'live'>) => liveOf(deps, worker, meter, account, status, options)
   const ended = new AbortController()
@@ -62,7 +46,7 @@ export async function work(
   } finally {
     ended.abort()
     meter.stop()
-    await registration.release()
+    await seat.leave()
   }
   await reporting
   const last = await reader.read(job.jobNo, { live, rowsAtStart })

@@ -1,4 +1,5 @@
 import type { Delivery } from '../queue/queue.ts'
+import type { Finishing } from './finishing.ts'
 import { applySettings, type JobRun, order, WORKABLE } from './job-run.ts'
 import type { Shelf } from './shelf.ts'
 import type { StorageGuard } from './storage-guard.ts'
@@ -7,13 +8,21 @@ import type { WorkerDeps } from './worker-deps.ts'
 /** Leases are renewed and wishes are read this often (architecture §4: at most a second). */
 export const HEARTBEAT_MS = 1_000
 
+interface BeatPartners {
+  readonly guard: StorageGuard
+  readonly shelf: Shelf
+  readonly finishing: Finishing
+}
+
 /**
- * One beat: renews the leases held, drops the chunks whose lease was lost, frees those of dead workers, and obeys what is wanted of the jobs.
+ * One beat: renews the leases held, drops the chunks whose lease was lost, frees those of dead workers where it is this worker's to do, and obeys
+ * what is wanted of the jobs.
  * A beat that fails is no loss by itself: leases outlive several.
  */
-export async function beat(deps: WorkerDeps, guard: StorageGuard, shelf: Shelf): Promise<void> {
-  await renewLeases(deps, guard, shelf)
-  await guard.persist(() => deps.queue.reclaim(deps.isGone))
+export async function beat(deps: WorkerDeps, partners: BeatPartners): Promise<void> {
+  const { guard, shelf } = partners
+  await renewLeases(deps, partners)
+  if (deps.reclaims) await guard.persist(() => deps.queue.reclaim(deps.isGone))
   if (shelf.runs.size === 0) return
   const controls = await guard.persist(() => deps.store.jobs.controls([...shelf.runs.keys()]))
   for (const { jobNo, state, wanted, wantedReason, settings } of controls) {
@@ -27,11 +36,13 @@ export async function beat(deps: WorkerDeps, guard: StorageGuard, shelf: Shelf):
   checkProviders(deps, shelf.runs.values())
 }
 
-async function renewLeases({ queue, events }: WorkerDeps, guard: StorageGuard, shelf: Shelf): Promise<void> {
+async function renewLeases({ queue, events }: WorkerDeps, { guard, shelf, finishing }: BeatPartners): Promise<void> {
   const chunks = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale)
-  const deliveries = [...chunks.map((chunk) => chunk.delivery), ...shelf.arriving]
+  const ends = finishing.deliveries()
+  const deliveries = [...chunks.map((chunk) => chunk.delivery), ...shelf.arriving, ...ends]
   if (deliveries.length === 0) return
   const kept = new Set((await guard.persist(() => queue.extend(deliveries))).map(receiptOf))
+  for (const end of ends) if (!kept.has(receiptOf(end))) finishing.lose(end)
   for (const chunk of chunks) {
     if (chunk.closed || chunk.stale || kept.has(receiptOf(chunk.delivery))) continue
     chunk.stale = true

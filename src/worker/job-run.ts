@@ -1,9 +1,12 @@
 import type { Job, JobSettings, JobState, StateReason } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
 import type { Spec } from '../domain/spec.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
 import type { Governor } from '../limit/governor.ts'
-import type { NewMessage } from '../queue/queue.ts'
+import { chunkMessages } from '../queue/chunk-messages.ts'
+import type { NewMessage, Queue } from '../queue/queue.ts'
 import type { RowProgram } from '../row/row.ts'
+import type { Store } from '../store/store.ts'
 
 /** States in which rows of a job may be worked on. */
 export const WORKABLE: ReadonlySet<JobState> = new Set<JobState>(['queued', 'running'])
@@ -68,6 +71,17 @@ export function watchErrorRate(run: JobRun, ok: number, failed: number): void {
   const share = Math.floor((run.ended.failed / ended) * 1000) / 10
   const detail = `${run.ended.failed} of ${ended} rows failed (${share} %), over pause_if.failed_over`
   order(run, { kind: 'own', reason: 'error_rate', detail })
+}
+
+/** Lets the job's next chunk into the queue, in place of one that has ended. Part of the transaction that ends it. */
+export async function enqueueNext({ store, queue }: Seams, tx: StoreTx, { job, spec }: JobRun): Promise<void> {
+  const { refs, priority } = await store.chunks.nextReady(tx, job.jobNo, 1)
+  await queue.enqueue(tx, chunkMessages(refs, job.tenantNo, priority ?? spec.priority))
+}
+
+interface Seams {
+  readonly store: Pick<Store, 'chunks'>
+  readonly queue: Pick<Queue, 'enqueue'>
 }
 
 /** Asks for the end of the run's round. */

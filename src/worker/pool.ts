@@ -55,6 +55,7 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
   /** Rows that back off, and how to call each off. */
   const waiting = new Map<RowTask, () => void>()
   let inFlight = 0
+  let lastServed = ''
 
   const mayRun = (task: RowTask) => !task.held.stale && task.held.run.stop === null
   const add = (task: RowTask) => {
@@ -94,18 +95,25 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
       pump()
     }
   }
-  const pumpAccount = (account: string) => {
-    while (!recorder.full && !guard.failing && !hangUp.aborted) {
-      const task = ready.peek(account, mayRun)
-      if (task === null) return
-      const slot = governor.take(account, task.next.estimatedTokens)
-      if (slot === null) return
-      ready.shift(account)
-      void start(task, slot)
-    }
+  const hasRoom = () => !recorder.full && !guard.failing && !hangUp.aborted && inFlight < deps.rowsAtOnce()
+  /** Sends the account's next row, where it has one and a slot for it. */
+  const sendNext = (account: string): boolean => {
+    const task = ready.peek(account, mayRun)
+    if (task === null) return false
+    const slot = governor.take(account, task.next.estimatedTokens)
+    if (slot === null) return false
+    ready.shift(account)
+    lastServed = account
+    void start(task, slot)
+    return true
   }
+  const pumpAccount = (account: string) => {
+    while (hasRoom() && sendNext(account));
+  }
+  /** A row of each account in turn, from the one after the last served: where room is scarce, no account takes it all. */
   const pump = () => {
-    for (const account of ready.accounts()) pumpAccount(account)
+    let waiting = inTurn([...ready.accounts()], lastServed)
+    while (waiting.length > 0) waiting = waiting.filter((account) => hasRoom() && sendNext(account))
   }
   const leaveGovernor = governor.onRoom(pumpAccount)
 
@@ -206,6 +214,12 @@ function excuse(settled: Settled, outage: boolean): Settled {
     attempt: { ...settled.attempt, counts: false },
     next: { kind: 'again', when: 'wait', failure: settled.next.failure },
   }
+}
+
+/** The same in the same order, beginning after `last`. */
+function inTurn(accounts: readonly string[], last: string): readonly string[] {
+  const next = accounts.indexOf(last) + 1
+  return next === 0 ? accounts : [...accounts.slice(next), ...accounts.slice(0, next)]
 }
 
 function intentOf(deps: WorkerDeps, task: RowTask): AttemptIntent {

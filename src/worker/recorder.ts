@@ -10,7 +10,7 @@ import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { finalizeMessage } from './job-run.ts'
+import { enqueueNext, finalizeMessage } from './job-run.ts'
 import type { StorageGuard } from './storage-guard.ts'
 
 /** Entries that one commit takes at the most, an attempt being up to three: more would stall the event loop (engines.md §1). */
@@ -183,7 +183,8 @@ interface Committed {
 
 /** One transaction: attempts, outcomes and counters; and with a chunk's last outcome its end. */
 function commit({ store, queue, runtime, guard }: RecorderDeps, group: Group): Promise<Committed> {
-  const closing = group.closing.toSorted((a, b) => a.claim.chunkNo - b.claim.chunkNo)
+  // In the order in which all workers take locks.
+  const closing = group.closing.toSorted(({ claim: a }, { claim: b }) => a.jobNo - b.jobNo || a.chunkNo - b.chunkNo)
   return guard.persist(() =>
     store.write(async (tx) => {
       const stale = await store.rows.record(tx, {
@@ -207,6 +208,7 @@ function commit({ store, queue, runtime, guard }: RecorderDeps, group: Group): P
         }
         await queue.complete(tx, held.delivery)
         if (result === 'last') await queue.enqueue(tx, [finalizeMessage(held.run)])
+        else await enqueueNext({ store, queue }, tx, held.run)
         closed.push(held)
       }
       return { passed, closed }

@@ -1,10 +1,9 @@
 import type { ChunkClaim } from '../domain/chunk.ts'
-import { StorageFailure } from '../domain/storage-failure.ts'
 import { SluiceError } from '../errors.ts'
 import type { Delivery, Task } from '../queue/queue.ts'
 import type { ClaimedChunk } from '../store/store.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { applySettings, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
+import { applySettings, enqueueNext, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
 import { chunkFailure, openChunk } from './open-chunk.ts'
 import type { Pool } from './pool.ts'
 import type { Recorder } from './recorder.ts'
@@ -17,8 +16,8 @@ export interface Shelf {
   readonly runs: ReadonlyMap<number, JobRun>
   /** Deliveries that are being taken in: their leases are renewed like those of the chunks held. */
   readonly arriving: ReadonlySet<Delivery>
-  /** Takes deliveries in, one after the other: claims and opens their chunks, or finalizes their job. */
-  take(deliveries: readonly Delivery[]): Promise<void>
+  /** Takes deliveries in, one after the other: claims and opens their chunks. */
+  take(deliveries: readonly ChunkDelivery[]): Promise<void>
   /** A chunk whose closing commit has returned, or that was lost: it leaves the shelf. */
   remove(held: HeldChunk): void
   /** Gives a chunk back whose rows under way have ended: `ready`, for any worker. */
@@ -35,6 +34,9 @@ const LEASE_DOUBT_MS = 5_000
 
 type ChunkTask = Task & { readonly kind: 'chunk' }
 
+/** A delivery that asks for work on a chunk. */
+export type ChunkDelivery = Delivery & { readonly task: ChunkTask }
+
 interface ShelfPartners {
   readonly recorder: Recorder
   readonly guard: StorageGuard
@@ -43,7 +45,7 @@ interface ShelfPartners {
 
 /** Creates the empty shelf of one worker. */
 export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPartners): Shelf {
-  const { store, queue, events } = deps
+  const { store, events } = deps
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
   const arriving = new Set<Delivery>()
@@ -70,7 +72,8 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     pool.add(opened.tasks)
   }
 
-  const takeChunk = async (task: ChunkTask, delivery: Delivery) => {
+  const takeChunk = async (delivery: ChunkDelivery) => {
+    const { task } = delivery
     const died = delivery.deliveries > 1
     const claimed = await guard.persist(() => store.chunks.claim(task, deps.workerId, died, deps.runtime.now()))
     if (claimed === null) return decline(deps, guard, task, delivery)
@@ -86,29 +89,16 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     }
   }
 
-  const takeOne = async (delivery: Delivery) => {
-    const { task } = delivery
-    if (task.kind === 'chunk') return takeChunk(task, delivery)
-    try {
-      await guard.persist(() => deps.finalize(task.jobNo, task.round))
-    } catch (error) {
-      if (!(error instanceof StorageFailure))
-        await guard.persist(() => store.write((tx) => queue.release(tx, delivery, COME_AGAIN_MS)))
-      throw error
-    }
-    await guard.persist(() => store.write((tx) => queue.complete(tx, delivery)))
-  }
-
   return Object.freeze({
     held,
     runs,
     arriving,
-    async take(deliveries: readonly Delivery[]) {
+    async take(deliveries: readonly ChunkDelivery[]) {
       for (const delivery of deliveries) arriving.add(delivery)
       const fetchedAtMs = deps.runtime.now()
       for (const delivery of deliveries) {
         const inDoubt = deps.runtime.now() - fetchedAtMs > LEASE_DOUBT_MS
-        if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeOne(delivery)
+        if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeChunk(delivery)
         arriving.delete(delivery)
       }
     },
@@ -151,6 +141,8 @@ function putBack({ store, queue }: WorkerDeps, guard: StorageGuard, claim: Chunk
 function decline({ store, queue }: WorkerDeps, guard: StorageGuard, task: ChunkTask, delivery: Delivery) {
   return guard.persist(() =>
     store.write(async (tx) => {
+      // Whoever resumes the job relies on the messages that are there.
+      await store.jobs.lock(tx, task.jobNo, 'shared')
       const chunk = await store.chunks.get(task)
       const [control] = await store.jobs.controls([task.jobNo])
       const isOpen = chunk !== null && chunk.state !== 'done' && chunk.state !== 'failed'
@@ -175,6 +167,7 @@ async function giveUp(deps: WorkerDeps, guard: StorageGuard, run: JobRun, claime
       if (result === 'stale') return
       await queue.complete(tx, delivery)
       if (result === 'last') await queue.enqueue(tx, [finalizeMessage(run)])
+      else await enqueueNext(deps, tx, run)
     }),
   )
 }

@@ -10,8 +10,12 @@ const PROBE_EVERY_MS = 500
 export interface StorageGuard {
   /** A write is failing now: send nothing. */
   readonly failing: boolean
+  /** How many writes have failed so far, for whatever time. */
+  readonly failures: number
   /** Repeats `write` until it goes through. Rejects with the StorageFailure when patience ends: this process must stop. */
   persist<T>(write: () => Promise<T>): Promise<T>
+  /** Tries once; `null` where the store fails. For what must not be made up for as soon as it is back. */
+  attempt<T>(ask: () => Promise<T>): Promise<T | null>
 }
 
 /** Creates the guard of one worker. */
@@ -29,6 +33,7 @@ export function createStorageGuard(options: {
 }): StorageGuard {
   const { runtime, events, over, patienceMs = STORAGE_PATIENCE_MS } = options
   let failingWrites = 0
+  let failures = 0
   let wasFull = false
 
   /** `true`: there may be room now. */
@@ -61,12 +66,25 @@ export function createStorageGuard(options: {
     get failing() {
       return failingWrites > 0
     },
+    get failures() {
+      return failures
+    },
+    async attempt<T>(ask: () => Promise<T>): Promise<T | null> {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!(error instanceof StorageFailure)) throw error
+        failures += 1
+        return null
+      }
+    },
     async persist<T>(write: () => Promise<T>): Promise<T> {
       try {
         return await write()
       } catch (error) {
         if (!(error instanceof StorageFailure)) throw error
         failingWrites += 1
+        failures += 1
         try {
           return await repeat(write, error)
         } finally {

@@ -24,12 +24,24 @@ export interface WorkerDeps {
   readonly readRows: (chunk: Chunk, run: JobRun) => Promise<readonly Row[]>
   /** Whether a worker's process is known to be dead. */
   readonly isGone: (workerId: string) => Promise<boolean>
-  /** Ends a job's round: gates, report, final state. Harmless to repeat. */
-  readonly finalize: (jobNo: number, round: number) => Promise<void>
+  /**
+   * Whether each beat frees the leases of dead workers: where a death is known at once. Elsewhere a lease's own silence tells whoever fetches next,
+   * and for every worker to ask after every other each second would be work that grows with the square of the fleet.
+   */
+  readonly reclaims: boolean
+  /**
+   * Says that this worker lives; called at each beat, before anybody looks whose leases ran out. Rejects with SluiceError `store_version` when the
+   * database has moved beyond this version: then the worker drains and ends with that.
+   */
+  readonly sayAlive: () => Promise<void>
+  /** The most rows in flight over all jobs, asked before each; `Infinity`: as many as the jobs want. */
+  readonly rowsAtOnce: () => number
+  /** Ends a job's round: gates, report, final state. Harmless to repeat; rejects soon after `signal` aborts, with nothing decided. */
+  readonly finalize: (jobNo: number, round: number, signal: AbortSignal) => Promise<void>
   /** Makes the change of state that `jobs.wanted` asks for, once no chunk of the job is leased. */
   readonly fulfilWish: (jobNo: number) => Promise<void>
   /** Makes the messages of a job again that the queue has lost, where it has none left. */
   readonly mendQueue: (jobNo: number) => Promise<void>
-  /** How long a store that cannot be written is waited for. @default 60_000 */
+  /** How long a store that cannot be written is waited for; `Infinity`: until it is back, and no job pauses for it. @default 60_000 */
   readonly storagePatienceMs?: number
 }

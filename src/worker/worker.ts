@@ -1,16 +1,18 @@
+import { SluiceError } from '../errors.ts'
+import type { Delivery } from '../queue/queue.ts'
+import { createDeparture, DRAIN_MS } from './departure.ts'
+import { createFinishing, type Finishing } from './finishing.ts'
 import { beat, HEARTBEAT_MS } from './heartbeat.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { order, type StopOrder, WORKABLE, watchErrorRate } from './job-run.ts'
 import { createPool, type Pool } from './pool.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
-import { createShelf, type Shelf } from './shelf.ts'
+import { type ChunkDelivery, createShelf, type Shelf } from './shelf.ts'
 import { settleStops } from './stops.ts'
 import { createStorageGuard, type StorageGuard } from './storage-guard.ts'
 import { createWake } from './wake.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
-/** How long rows in flight may take to end after a signal; then they are hung up on. */
-export const DRAIN_MS = 10_000
 /** How often a worker without enough to do looks for work. */
 const POLL_MS = 250
 
@@ -19,15 +21,20 @@ export interface WorkerOptions {
   readonly jobNo: number | null
   /** Chunks held at a time. */
   readonly chunks: number
-  /** Leave: take no more rows, finish those in flight within `DRAIN_MS`, checkpoint, give the chunks back. */
+  /** Where any job will do: return also when none is left to be worked on. */
+  readonly untilIdle?: boolean
+  /** Leave: take no more rows, finish those in flight within `drainMs`, checkpoint, give the chunks back. */
   readonly signal: AbortSignal
+  /** @default DRAIN_MS */
+  readonly drainMs?: number
   /** Leave at once. Safe: what is in flight is booked as lost by whoever takes the chunks up. */
   readonly abandon: AbortSignal
 }
 
 export interface Worker {
   /**
-   * Resolves when the job stands still, or after leaving. Rejects with a StorageFailure when the store did not come back, with a defect else.
+   * Resolves when the job stands still, or after leaving. Rejects with a StorageFailure when the store did not come back, with SluiceError
+   * `store_version` (after leaving in order) when the database has moved beyond this version, with a defect else.
    * To be called once.
    */
   run(options: WorkerOptions): Promise<'stood_still' | 'left'>
@@ -37,7 +44,12 @@ export interface Worker {
 
 export interface WorkerView {
   readonly inFlight: number
+  readonly chunks: number
+  /** Jobs that the chunks are of. */
+  readonly jobs: number
   readonly stopping: boolean
+  /** It has begun to leave, of itself or because it was told to. */
+  readonly leaving: boolean
   readonly storageFailing: boolean
   readonly lastCommitMs: number | null
 }
@@ -45,13 +57,16 @@ export interface WorkerView {
 /** Creates a worker: claim → lane → settle → record, for chunks of any job, over the seams it is given. */
 export function createWorker(deps: WorkerDeps): Worker {
   const parts = joinParts(deps)
-  const { pool, recorder, guard, shelf, hangUp } = parts
+  const { pool, recorder, guard, shelf, finishing, hangUp, departure } = parts
   return Object.freeze({
     run: (options: WorkerOptions) => run(deps, parts, options),
     get view() {
       return {
         inFlight: pool.inFlight,
+        chunks: shelf.held.size + finishing.deliveries().length,
+        jobs: shelf.runs.size,
         stopping: hangUp.signal.aborted || [...shelf.runs.values()].some((job) => job.stop !== null),
+        leaving: departure.begun,
         storageFailing: guard.failing,
         lastCommitMs: recorder.lastCommitMs,
       }
@@ -63,6 +78,7 @@ type Parts = ReturnType<typeof joinParts>
 
 function joinParts(deps: WorkerDeps) {
   const { runtime, events, store, queue, storagePatienceMs } = deps
+  const endless = storagePatienceMs === Number.POSITIVE_INFINITY
   const wake = createWake(runtime)
   /** Rows in flight are hung up on, and no more are sent. */
   const hangUp = new AbortController()
@@ -92,7 +108,8 @@ function joinParts(deps: WorkerDeps) {
     ...(storagePatienceMs !== undefined && { patienceMs: storagePatienceMs }),
     freeBallast: () => store.freeBallast(),
     onFull: () => {
-      stopAll({ kind: 'own', reason: 'storage', detail: 'the disk is full' })
+      // Many machines wait for their database's room together: a job has nothing to do with it.
+      if (!endless) stopAll({ kind: 'own', reason: 'storage', detail: 'the disk is full' })
       wake.call()
     },
   })
@@ -114,23 +131,29 @@ function joinParts(deps: WorkerDeps) {
   }
   const pool: Pool = createPool(deps, { recorder, guard, hangUp: hangUp.signal, onIdle, onDefect: fail })
   const shelf: Shelf = createShelf(deps, { recorder, guard, pool })
-  return { wake, hangUp, over, end, fail, leave, stopAll, guard, recorder, pool, shelf }
+  const departure = createDeparture(runtime, { wake, hangUp, leave })
+  const finishing: Finishing = createFinishing(deps, {
+    guard,
+    hangUp: hangUp.signal,
+    onEnd: () => wake.call(),
+    onDefect: fail,
+  })
+  /** How many writes had failed when the leases were last renewed. */
+  const renewed = { afterFailures: 0 }
+  return { wake, hangUp, over, end, fail, leave, stopAll, guard, recorder, pool, shelf, finishing, departure, renewed }
 }
 
 async function run(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
-  const { wake, hangUp, over, end, fail, leave, pool, shelf } = parts
+  const { wake, over, end, fail, leave, pool, shelf, departure } = parts
+  const drainMs = options.drainMs ?? DRAIN_MS
   const ended = new AbortController()
-  let cancelDrain: () => void = () => undefined
-  const onSignal = () => {
-    cancelDrain = deps.runtime.after(DRAIN_MS, () => hangUp.abort())
-    wake.call()
-  }
   const onRowsEnded = deps.events.on('rows.ended', ({ jobNo, delta }) => {
     const job = shelf.runs.get(jobNo)
     if (job === undefined) return
     watchErrorRate(job, delta.succeeded, delta.failed)
     if (job.stop !== null) wake.call()
   })
+  const onSignal = () => departure.begin(null, drainMs)
   if (options.signal.aborted) onSignal()
   if (options.abandon.aborted) leave()
   options.signal.addEventListener('abort', onSignal, { once: true })
@@ -139,54 +162,81 @@ async function run(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Prom
     fail(error)
     throw error
   }
-  const beating = heart(deps, parts, ended.signal).catch(fail)
+  const beating = heart(deps, parts, drainMs, ended.signal).catch(fail)
   try {
-    return await Promise.race([end.promise, loop(deps, parts, options).catch(giveUp)])
+    const how = await Promise.race([end.promise, loop(deps, parts, options).catch(giveUp)])
+    if (departure.reason !== null) throw departure.reason
+    return how
   } finally {
     ended.abort()
     // Whatever has not come to its end by now is not waited for.
     if (!over.signal.aborted) await beating
     over.abort()
     pool.close()
-    cancelDrain()
+    departure.over()
     onRowsEnded()
     options.signal.removeEventListener('abort', onSignal)
     options.abandon.removeEventListener('abort', leave)
   }
 }
 
-async function heart(deps: WorkerDeps, { guard, shelf, wake }: Parts, ended: AbortSignal): Promise<void> {
+async function heart(deps: WorkerDeps, parts: Parts, drainMs: number, ended: AbortSignal): Promise<void> {
+  const { guard, wake, departure, renewed } = parts
   while (!ended.aborted) {
-    await beat(deps, guard, shelf)
+    try {
+      await guard.persist(deps.sayAlive)
+    } catch (error) {
+      if (!(error instanceof SluiceError) || error.code !== 'store_version') throw error
+      departure.begin(error, drainMs)
+    }
+    const failures = guard.failures
+    await beat(deps, parts)
+    renewed.afterFailures = failures
     wake.call()
     await deps.runtime.sleep(HEARTBEAT_MS, ended).catch(() => undefined)
   }
 }
 
 async function loop(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
-  const { wake, over, stopAll, pool, shelf } = parts
-  const { jobNo, signal } = options
+  const { wake, over, stopAll, pool, shelf, finishing, departure } = parts
   while (!over.signal.aborted) {
-    if (signal.aborted) stopAll({ kind: 'leave', reason: null, detail: null })
+    if (departure.begun) stopAll({ kind: 'leave', reason: null, detail: null })
     await settleStops(deps, parts)
-    if (signal.aborted && shelf.held.size === 0) return 'left'
-    if (!signal.aborted && (await fill(deps, parts, options))) continue
-    if (!signal.aborted && jobNo !== null && shelf.held.size === 0 && (await standsStill(deps, parts, jobNo)))
-      return 'stood_still'
+    const holdsNothing = shelf.held.size === 0 && finishing.deliveries().length === 0
+    if (departure.begun && holdsNothing) return 'left'
+    if (!departure.begun && (await fill(deps, parts, options))) continue
+    if (!departure.begun && holdsNothing && (await isDone(deps, parts, options))) return 'stood_still'
     pool.pump()
     await wake.wait(POLL_MS)
   }
   return 'left'
 }
 
-/** Takes up chunks where there is room for them. `false`: there was none to be had. */
-async function fill(deps: WorkerDeps, { guard, shelf }: Parts, { chunks, jobNo }: WorkerOptions): Promise<boolean> {
-  const room = chunks - [...shelf.held].filter((held) => !held.closed && !held.stale).length
-  if (room <= 0 || guard.failing) return false
+/** Takes up chunks and ends of rounds where there is room for them. `false`: there was nothing to be had. */
+async function fill(
+  deps: WorkerDeps,
+  { guard, shelf, finishing, renewed }: Parts,
+  { chunks, jobNo }: WorkerOptions,
+): Promise<boolean> {
+  const held = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale).length
+  const room = chunks - held - finishing.deliveries().length
+  // A fetch looks for leases that have run out. After an outage our own are renewed first.
+  if (room <= 0 || guard.failing || renewed.afterFailures < guard.failures) return false
   const filter = jobNo === null ? {} : { jobNo }
-  const deliveries = await guard.persist(() => deps.queue.fetch(deps.workerId, room, filter))
-  await shelf.take(deliveries)
+  const deliveries = (await guard.attempt(() => deps.queue.fetch(deps.workerId, room, filter))) ?? []
+  for (const delivery of deliveries) if (delivery.task.kind === 'finalize') finishing.begin(delivery.task, delivery)
+  await shelf.take(deliveries.filter(isOfChunk))
   return deliveries.length > 0
+}
+
+function isOfChunk(delivery: Delivery): delivery is ChunkDelivery {
+  return delivery.task.kind === 'chunk'
+}
+
+/** Whether there is nothing left to stay for. */
+async function isDone(deps: WorkerDeps, parts: Parts, { jobNo, untilIdle = false }: WorkerOptions): Promise<boolean> {
+  if (jobNo !== null) return standsStill(deps, parts, jobNo)
+  return untilIdle && (await parts.guard.persist(() => deps.store.fleet.active(0, 1))).length === 0
 }
 
 /** Whether the one job that this worker is for can be left: over, paused, or gone. Mends a queue that lost a message. */

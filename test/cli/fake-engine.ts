@@ -1,7 +1,7 @@
 import { type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
 import type { Outcome } from '../../src/domain/row.ts'
 import type { StoredOutcome } from '../../src/domain/stored.ts'
-import type { Engine, JobStatus, LiveStatus } from '../../src/engine.ts'
+import type { Engine, FleetStatus, JobStatus, LiveStatus, WorkerStatus } from '../../src/engine.ts'
 
 export const JOB_ID = 'job_01934f5e-7c1f-7000-8000-0123456789ab'
 export const CREATED_MS = Date.UTC(2026, 10, 22, 8, 0, 0)
@@ -123,6 +123,64 @@ export function anOutcome(more: Partial<Outcome> = {}): StoredOutcome {
     round: 0,
     endedAtMs: CREATED_MS + 20_000,
     fallback: false,
+    ...more,
+  }
+}
+
+export const WORKER_ID = '5a3c0a51-0d3e-4c0e-9d0c-2f1f5a1c7e01'
+
+/** One worker that lives and holds a chunk, and one that died. */
+export function aFleet(more: Partial<FleetStatus> = {}): FleetStatus {
+  const member = {
+    workerId: WORKER_ID,
+    host: 'box-1',
+    pid: 42,
+    version: '0.1.0',
+    job: null,
+    chunksHeld: 1,
+    chunksMax: 5,
+    concurrency: 64,
+    roles: ['janitor'],
+    startedAtMs: CREATED_MS,
+    silentMs: 400,
+    gone: false,
+  }
+  return {
+    workers: [
+      member,
+      {
+        ...member,
+        workerId: 'dead',
+        job: JOB_ID,
+        chunksHeld: 0,
+        concurrency: null,
+        roles: [],
+        silentMs: 65_000,
+        gone: true,
+      },
+    ],
+    chunks: [{ job: JOB_ID, chunkNo: 3, workerId: WORKER_ID, sinceMs: CREATED_MS + 11_000 }],
+    queue: { ready: 120, delayed: 2, leased: 1, oldestReadyMs: 4_000 },
+    ...more,
+  }
+}
+
+/** A worker in the middle of its work. */
+export function aWorker(more: Partial<WorkerStatus> = {}): WorkerStatus {
+  return {
+    workerId: WORKER_ID,
+    phase: 'working',
+    jobs: 2,
+    chunks: 5,
+    chunksMax: 5,
+    inFlight: 48,
+    concurrency: 64,
+    rowsDone: 12_345,
+    rowsPerSecond: 123,
+    tokensPerMinute: 9_000,
+    roles: ['janitor'],
+    lastCommitMs: CREATED_MS,
+    note: null,
     ...more,
   }
 }

@@ -74,6 +74,7 @@ export function cli(verbs: Partial<Engine>, setting: Setting = {}) {
   const { engine, calls } = fakeEngine(verbs)
   const exits: ExitCode[] = []
   const listeners = new Set<(signal: SignalName) => void>()
+  const loadListeners = new Set<(change: 'more' | 'less') => void>()
   const cwd = setting.cwd ?? '/work'
   const program = createProgram({
     openEngine: async () => engine,
@@ -89,6 +90,11 @@ export function cli(verbs: Partial<Engine>, setting: Setting = {}) {
         return () => listeners.delete(listener)
       },
     },
+    loadSignals: (listener) => {
+      loadListeners.add(listener)
+      return () => loadListeners.delete(listener)
+    },
+    migrate: async () => ({ what: 'The database', steps: 0 }),
     exit: (code) => void exits.push(code),
     runtime,
     version: '0.1.0',
@@ -114,7 +120,11 @@ export function cli(verbs: Partial<Engine>, setting: Setting = {}) {
     repeat: (name: SignalName) => {
       for (const listener of listeners) listener(name)
     },
-    listening: () => listeners.size,
+    /** SIGTTIN or SIGTTOU. */
+    load: (change: 'more' | 'less') => {
+      for (const listener of loadListeners) listener(change)
+    },
+    listening: () => listeners.size + loadListeners.size,
     stdout,
     runtime,
     calls,

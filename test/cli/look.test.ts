@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CAUSE_RULES } from '../../src/domain/failure.ts'
 import type { Engine, FailedGroup } from '../../src/engine.ts'
 import { SluiceError } from '../../src/errors.ts'
-import { aFinished, aJob, anOutcome, aStatus, CREATED_MS, JOB_ID } from './fake-engine.ts'
+import { aFinished, aFleet, aJob, anOutcome, aStatus, CREATED_MS, JOB_ID } from './fake-engine.ts'
 import { cli } from './harness.ts'
 
 describe('sluice check', () => {
@@ -139,13 +139,17 @@ describe('sluice status', () => {
   })
 
   it('without a job there is none: exit 2', async () => {
-    const { run, err } = cli({ latest: async () => null })
+    const { run, err } = cli({ latest: async () => null, fleet: async () => aFleet({ workers: [], chunks: [] }) })
     expect(await run('status')).toBe(2)
     expect(err()).toBe('error: There is no job yet.\n  Start one: `sluice run <spec>`.\n')
   })
 
   it('ends in the summary where it is piped', async () => {
-    const { run, events } = cli({ latest: async () => aJob(), status: async () => aStatus() })
+    const { run, events } = cli({
+      latest: async () => aJob(),
+      status: async () => aStatus(),
+      fleet: async () => aFleet(),
+    })
     expect(await run('status')).toBe(0)
     expect(events().map((event) => event.type)).toEqual(['version', 'job', 'summary'])
   })

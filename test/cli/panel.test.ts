@@ -31,7 +31,7 @@ describe('the panel', () => {
     )
     expect(line({ phase: 'stopping' })).toContain('stopping: 16 rows in flight')
     expect(line({ phase: 'finalizing' })).toContain('finalizing')
-    expect(line({ phase: 'storage' })).toContain('the data directory cannot be written, trying again')
+    expect(line({ phase: 'storage' })).toContain('the store cannot be written, trying again')
     expect(line({ phase: 'intake' })).toBe('reading input   200 rows so far')
     expect(line({ etaMs: null })).toContain('elapsed 0:41')
   })

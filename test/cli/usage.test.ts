@@ -46,7 +46,6 @@ describe('what is not built yet', () => {
     ...UNSUPPORTED_COMMANDS.map((name) => [[name, 'x.yaml', '--any-flag'], `sluice ${name}`] as const),
     [['run', 'x.yaml', '--lane', 'batch'], '--lane batch'],
     [['try', 'x.yaml', '--lane', 'batch'], '--lane batch'],
-    [['run', 'x.yaml', '--detach'], '--detach'],
     [['run', 'x.yaml', '--plan', 'plan.json'], '--plan'],
     [['set', 'j', '--budget-usd', '20'], '--budget-usd'],
     [['report', 'j', '--format', 'html'], '--format html'],

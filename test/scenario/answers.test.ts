@@ -30,14 +30,14 @@ it.each(['openai/some-model', 'openai-responses/some-model', 'anthropic/some-mod
       ['content_filtered', sent('content_filter')],
     ])
     expected.set(refusals, (expected.get(refusals) ?? 0) + sent('refusal'))
-    const causes = folder.query<{ cause: string; n: number }>(
+    const causes = await folder.query<{ cause: string; n: number }>(
       'select cause, count(*) as n from attempts where cause is not null group by cause',
     )
     expect(new Map(causes.map(({ cause, n }) => [cause, n]))).toEqual(expected)
     // Neither a refusal nor a filter is argued with: each such row has one attempt that met it.
-    const gaveUp = folder.query("select 1 from rows where state = 'failed' and cause <> 'truncated'")
+    const gaveUp = await folder.query("select 1 from rows where state = 'failed' and cause <> 'truncated'")
     expect(gaveUp).toHaveLength(sent('content_filter') + sent('refusal'))
-    const ledger = folder.query<{ cost: number }>('select sum(cost_nano) as cost from attempts')[0]?.cost
+    const ledger = (await folder.query<{ cost: number }>('select sum(cost_nano) as cost from attempts'))[0]?.cost
     expect(ledger).toBe(
       simulated.requests().reduce((sum, request) => sum + (request.billed ? request.cost_nano : 0), 0),
     )
@@ -79,7 +79,7 @@ it.each([
   const run = await folder.run('run', 'spec.yaml')
   expect(run.code, run.stderr).toBe(0)
   expect(summaryOf(run.stdout).rows).toMatchObject({ total: 2, failed: 2 })
-  const failed = folder.query<{ cause: string; message: string }>('select cause, message from rows')
+  const failed = await folder.query<{ cause: string; message: string }>('select cause, message from rows')
   expect(failed.map((row) => row.cause)).toEqual([cause, cause])
   expect(failed[0]?.message).toMatch(/page|html|empty|nothing|redirect|JSON/i)
   expect(failed[0]?.message).not.toContain('<html')

@@ -1,71 +1,65 @@
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
+import { openBackEnd } from './back-end.ts'
 import { type SimulatedProvider, startSimulatedProvider } from './simulated-provider.ts'
 import { sluice, startSluice } from './sluice-process.ts'
 
-/** A folder with a spec, its input and a data directory, for one test. */
+export { ticketSpec, tickets } from './ticket-job.ts'
+
+/** A folder with a spec and its input, and the state of its jobs on the back end of this run, for one test. */
 export interface JobFolder {
   readonly dir: string
+  /** Where one machine keeps its state: only there. */
   readonly dataDir: string
-  /** Runs `sluice …` in the folder, with its data directory. */
+  /** What its commands find in their environment. */
+  readonly env: Readonly<Record<string, string>>
+  /** Runs `sluice …` in the folder. */
   run(...args: string[]): ReturnType<typeof sluice>
   start(...args: string[]): ReturnType<typeof startSluice>
+  /** The same folder, with more in the environment. */
+  with(env: Readonly<Record<string, string>>): Pick<JobFolder, 'run' | 'start'>
   write(name: string, text: string): Promise<string>
   /** Rows of the newest job's results. */
   results(): Promise<readonly Record<string, unknown>[]>
   /** Asks the store, as any process may. */
-  query<T>(sql: string): readonly T[]
+  query<T>(sql: string): Promise<readonly T[]>
   /** How many rows of a table there are; 0 as long as nobody has made the store. */
-  count(from: string): number
+  count(from: string): Promise<number>
 }
 
 /** Makes the folder; it goes when the test is over. */
-export async function jobFolder(env: Readonly<Record<string, string>> = {}): Promise<JobFolder> {
+export async function jobFolder(more: Readonly<Record<string, string>> = {}): Promise<JobFolder> {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-test-'))
   onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 10 }))
-  const dataDir = join(dir, 'data')
-  const options = { cwd: dir, env: { SLUICE_DATA_DIR: dataDir, ...env } }
-  const query = <T>(sql: string): readonly T[] => {
-    const database = new DatabaseSync(join(dataDir, 'sluice.db'), { readOnly: true, timeout: 5_000 })
-    try {
-      return database.prepare(sql).all() as unknown as readonly T[]
-    } finally {
-      database.close()
-    }
-  }
-  const count = (from: string) => {
-    if (!existsSync(join(dataDir, 'sluice.db'))) return 0
-    try {
-      return query<{ n: number }>(`select count(*) as n from ${from}`)[0]?.n ?? 0
-    } catch (error) {
-      // Before its first migration, or while that goes on.
-      if (error instanceof Error && /no such table|unable to open|locked/.test(error.message)) return 0
-      throw error
-    }
-  }
+  const backEnd = await openBackEnd(dir)
+  onTestFinished(() => backEnd.close())
+  const env = { ...backEnd.env, ...more }
+  const commands = (given: Readonly<Record<string, string>>) => ({
+    run: (...args: string[]) => sluice(args, { cwd: dir, env: given }),
+    start: (...args: string[]) => startSluice(args, { cwd: dir, env: given }),
+  })
   return {
     dir,
-    dataDir,
-    run: (...args) => sluice(args, options),
-    start: (...args) => startSluice(args, options),
+    dataDir: join(dir, 'data'),
+    env,
+    ...commands(env),
+    with: (others) => commands({ ...env, ...others }),
     async write(name, text) {
       await writeFile(join(dir, name), text)
       return join(dir, name)
     },
     async results() {
-      const [job] = query<{ id: string }>('select id from jobs order by job_no desc limit 1')
+      const [job] = await backEnd.query<{ id: string }>('select id from jobs order by job_no desc limit 1')
       const path = join(dir, 'results-read.jsonl')
-      const done = await sluice(['results', job?.id ?? '', '-o', path], options)
+      const done = await commands(env).run('results', job?.id ?? '', '-o', path)
       if (done.code !== 0) throw new Error(done.stderr)
       const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '')
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
-    query,
-    count,
+    query: backEnd.query,
+    count: async (from) => (await backEnd.query<{ n: number }>(`select count(*) as n from ${from}`))[0]?.n ?? 0,
   }
 }
 
@@ -77,30 +71,6 @@ export async function provider(folder: JobFolder, ...flags: string[]): Promise<S
   )
   onTestFinished(() => started.stop())
   return started
-}
-
-/** A CSV of `rows` tickets with a key. */
-export function tickets(rows: number): string {
-  const lines = Array.from(
-    { length: rows },
-    (_, index) => `t${index},"I was charged twice, please refund number ${index}"`,
-  )
-  return `id,text\n${lines.join('\n')}\n`
-}
-
-/** A spec over `tickets.csv` that asks the simulator at `url`. `more` goes in at the top level. */
-export function ticketSpec(url: string, more = ''): string {
-  return `version: 1
-name: tickets
-input: { source: tickets.csv, key: id }
-model:
-  id: openai-compatible/simulated
-  base_url: ${url}/v1
-  params: { max_output_tokens: 100 }
-  price: { input: "0.25", output: "2.00" }
-prompt: { user: "{{ text }}" }
-output: { fields: { topic: "enum[billing, login, refund, other]", urgent: boolean } }
-${more}`
 }
 
 /** The summary line that ends a command's stdout. */

@@ -33,7 +33,7 @@ it('a job key never bills twice: it attaches, returns what is finished, and refu
   const otherInput = await folder.run(...run)
   expect(otherInput.code, otherInput.stderr).toBe(2)
   expect(simulated.requests()).toHaveLength(rows)
-  expect(folder.count('jobs')).toBe(1)
+  expect(await folder.count('jobs')).toBe(1)
 })
 
 it('a job key resumes the job that has it', async () => {
@@ -42,12 +42,12 @@ it('a job key resumes the job that has it', async () => {
   await folder.write('tickets.csv', tickets(300))
   await folder.write('spec.yaml', ticketSpec(simulated.url, 'execution: { concurrency: { max: 8 } }\n'))
   const first = folder.start('run', 'spec.yaml', '--job-key', 'nightly')
-  await until(() => folder.count('rows') > 40, 'some rows are done')
+  await until(async () => (await folder.count('rows')) > 40, 'some rows are done')
   first.child.kill('SIGINT')
   expect(await first.ended, first.stderr()).toBe(130)
   const second = await folder.run('run', 'spec.yaml', '--job-key', 'nightly')
   expect(second.code, second.stderr).toBe(0)
   expect(summaryOf(second.stdout).rows).toMatchObject({ total: 300, succeeded: 300 })
   expect(simulated.requests()).toHaveLength(300)
-  expect(folder.count('jobs')).toBe(1)
+  expect(await folder.count('jobs')).toBe(1)
 })

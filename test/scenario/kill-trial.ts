@@ -4,6 +4,16 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { type LoggedRequest, startSimulatedProvider } from './simulated-provider.ts'
 import { sluice, startSluice, until } from './sluice-process.ts'
+import {
+  compareLedgers,
+  dashed,
+  type EndedRow,
+  type LedgerLine,
+  parseResults,
+  type ResultRow,
+  seeded,
+  type TwoLedgers,
+} from './two-ledgers.ts'
 
 /** What one trial is made of. */
 export interface KillTrial {
@@ -21,43 +31,12 @@ export interface KillTrial {
 }
 
 /** What a trial found; each line of the promise has its figure. */
-export interface KillFigures {
+export interface KillFigures extends TwoLedgers {
   readonly rows: number
   readonly kills: number
-  /** Rows of the results by status. */
-  readonly statuses: Readonly<Record<string, number>>
-  readonly resultRows: number
-  readonly distinctRows: number
-  readonly requests: number
-  /** Rows that were sent more than once. */
-  readonly sentAgain: number
   /** Attempts that stood open in the ledger right after a kill: rows in flight then, over all kills. */
   readonly inFlightAtKills: number
-  /** Attempts that began after the outcome of their row was committed. */
-  readonly sentAfterOutcome: number
-  readonly booked: number
-  /** Booked attempts whose tokens or cost are not what the simulator billed. */
-  readonly bookedWrong: number
-  readonly lost: number
-  /** Requests that the simulator billed and that no attempt in the ledger stands for. */
-  readonly billedUnknown: number
-  /** Billed requests whose answer we never saw: each must be booked as lost. */
-  readonly billedUnseen: number
-  readonly billedUnseenNotLost: number
-  readonly ledgerNano: number
-  readonly billNano: number
   readonly finalExit: number | string
-}
-
-/** A small generator of our own, so that a seed gives the same moments on every machine. */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 const PRICE_INPUT = '0.25'
@@ -88,7 +67,7 @@ export async function runKillTrial(trial: KillTrial): Promise<KillFigures> {
     const results = join(trial.dir, 'results.jsonl')
     await sluice(['results', job, '--data-dir', dataDir, '-o', results])
     return {
-      ...compare(dataDir, provider.requests(), await readResults(results)),
+      ...compare(dataDir, provider.requests(), parseResults(await readFile(results, 'utf8'))),
       kills: trial.kills,
       inFlightAtKills: inFlight,
       finalExit: last.code,
@@ -161,83 +140,14 @@ const openAttempts = (dataDir: string) =>
 const jobId = (dataDir: string) =>
   query<{ id: string }>(dataDir, 'select id from jobs order by job_no desc limit 1')[0]?.id ?? ''
 
-interface LedgerLine {
-  readonly id: string
-  readonly state: string
-  readonly rowIndex: number
-  readonly inputTokens: number
-  readonly outputTokens: number
-  readonly costNano: number
-  readonly startedAtMs: number
-}
-
-const LEDGER = `select lower(hex(id)) as id, state, row_index as rowIndex, input_tokens as inputTokens, output_tokens as outputTokens,
+const LEDGER = `select lower(hex(id)) as id, state, row_index as row, input_tokens as inputTokens, output_tokens as outputTokens,
   cost_nano as costNano, started_at_ms as startedAtMs from attempts`
 
 function compare(dataDir: string, requests: readonly LoggedRequest[], results: readonly ResultRow[]) {
   const ledger = query<LedgerLine>(dataDir, LEDGER).map((line) => ({ ...line, id: dashed(line.id) }))
-  const outcomes = new Map(
-    query<{ i: number; at: number }>(dataDir, 'select row_index as i, ended_at_ms as at from rows').map((row) => [
-      row.i,
-      row.at,
-    ]),
-  )
-  const byId = new Map(ledger.map((line) => [line.id, line]))
-  const billed = requests.filter((request) => request.billed)
-  const rowsSent = new Map<number, number>()
-  for (const request of requests) {
-    const line = byId.get(request.attempt ?? '')
-    if (line !== undefined) rowsSent.set(line.rowIndex, (rowsSent.get(line.rowIndex) ?? 0) + 1)
-  }
-  const billOf = new Map(requests.map((request) => [request.attempt, request]))
-  const booked = ledger.filter((line) => line.state === 'booked')
-  const isWrong = (line: LedgerLine) => {
-    const bill = billOf.get(line.id)
-    if (bill === undefined) return true
-    return (
-      bill.input_tokens !== line.inputTokens ||
-      bill.output_tokens !== line.outputTokens ||
-      bill.cost_nano !== line.costNano
-    )
-  }
-  const unseen = billed.filter((request) => byId.get(request.attempt ?? '')?.state !== 'booked')
-  const statuses: Record<string, number> = {}
-  for (const row of results) statuses[row._status] = (statuses[row._status] ?? 0) + 1
+  const ended = query<EndedRow>(dataDir, 'select row_index as row, ended_at_ms as endedAtMs from rows')
   return {
     rows: query<{ n: number }>(dataDir, 'select rows_total as n from jobs order by job_no desc limit 1')[0]?.n ?? 0,
-    statuses,
-    resultRows: results.length,
-    distinctRows: new Set(results.map((row) => row._row_index)).size,
-    requests: requests.length,
-    sentAgain: [...rowsSent.values()].filter((times) => times > 1).length,
-    sentAfterOutcome: ledger.filter(
-      (line) => line.startedAtMs > (outcomes.get(line.rowIndex) ?? Number.POSITIVE_INFINITY),
-    ).length,
-    booked: booked.length,
-    bookedWrong: booked.filter(isWrong).length,
-    lost: ledger.filter((line) => line.state === 'lost').length,
-    billedUnknown: billed.filter((request) => !byId.has(request.attempt ?? '')).length,
-    billedUnseen: unseen.length,
-    billedUnseenNotLost: unseen.filter((request) => byId.get(request.attempt ?? '')?.state !== 'lost').length,
-    ledgerNano: ledger.reduce((sum, line) => sum + line.costNano, 0),
-    billNano: billed.reduce((sum, request) => sum + request.cost_nano, 0),
+    ...compareLedgers(ledger, ended, requests, results),
   }
-}
-
-/** The attempt id as it travels: a UUID with its dashes. */
-function dashed(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
-}
-
-interface ResultRow {
-  readonly _row_index: number
-  readonly _status: string
-}
-
-async function readResults(path: string): Promise<readonly ResultRow[]> {
-  const text = await readFile(path, 'utf8')
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as ResultRow)
 }

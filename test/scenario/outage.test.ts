@@ -16,15 +16,15 @@ it('a provider that goes away and comes back: the job goes on by itself, no row 
   await until(() => first.requests().length >= 120, 'the job runs')
   await first.stop()
   const excused = () => folder.count("attempts where cause = 'connection' and counts = 0")
-  await until(() => excused() >= 5, 'the outage is noticed')
+  await until(async () => (await excused()) >= 5, 'the outage is noticed')
   const second = await provider(folder, '--latency', '20ms', '--port', new URL(first.url).port)
   expect(await running.ended, running.stderr()).toBe(0)
   expect(summaryOf(running.stdout())).toMatchObject({ state: 'completed', rows: { total: rows, succeeded: rows } })
   expect(second.requests().length).toBeGreaterThan(0)
-  expect(folder.count("attempts where cause = 'connection' and counts = 1")).toBeLessThan(TO_BE_SURE)
+  expect(await folder.count("attempts where cause = 'connection' and counts = 1")).toBeLessThan(TO_BE_SURE)
   // What was booked as an answer is what the two of them have billed, save for what was in flight when the first was killed.
   const billed = [...first.requests(), ...second.requests()].filter((request) => request.billed).length
-  expect(folder.count('attempts where cause is null')).toBe(rows)
+  expect(await folder.count('attempts where cause is null')).toBe(rows)
   expect(billed).toBeGreaterThanOrEqual(rows)
 })
 
@@ -39,7 +39,7 @@ it('an answer that does not come within `timeout.request` is a timeout, and is a
   const run = await folder.run('run', 'spec.yaml')
   expect(run.code, run.stderr).toBe(0)
   expect(summaryOf(run.stdout).rows).toMatchObject({ total: 60, succeeded: 60 })
-  const timeouts = folder.query<{ cause: string; n: number; counted: number }>(
+  const timeouts = await folder.query<{ cause: string; n: number; counted: number }>(
     'select cause, count(*) as n, sum(counts) as counted from attempts where cause is not null group by cause',
   )
   expect(timeouts.map(({ cause }) => cause)).toEqual(['timeout'])

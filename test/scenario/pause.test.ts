@@ -13,15 +13,10 @@ it('a wrong key pauses the job at once, with exit 4 and nothing burnt; the right
   expect(simulated.requests().length).toBeLessThanOrEqual(8)
   expect(run.stderr).not.toContain('bad-key')
 
-  const mended = await jobFolderWithKey(folder, 'good-key')
+  const mended = await folder.with({ THE_KEY: 'good-key' }).run('resume')
   expect(mended.code, mended.stderr).toBe(0)
   expect(summaryOf(mended.stdout).rows).toMatchObject({ total: 500, succeeded: 500, failed: 0 })
 })
-
-async function jobFolderWithKey(folder: Awaited<ReturnType<typeof jobFolder>>, key: string) {
-  const { sluice } = await import('./sluice-process.ts')
-  return sluice(['resume'], { cwd: folder.dir, env: { SLUICE_DATA_DIR: folder.dataDir, THE_KEY: key } })
-}
 
 it('a key that is not set is said before anything is created', async () => {
   const folder = await jobFolder()
@@ -68,7 +63,7 @@ it('a missed gate is exit 3, and `retry` opens a round over the failed rows alon
   expect(retried.code, retried.stderr).not.toBe(2)
   const asked = simulated.requests().slice(before)
   expect(asked.length).toBe(first.rows.failed)
-  const rounds = folder.query<{ round: number; n: number }>(
+  const rounds = await folder.query<{ round: number; n: number }>(
     'select round, count(*) as n from rows group by round order by round',
   )
   expect(rounds).toEqual([
@@ -85,19 +80,19 @@ it('pause, set, resume and cancel work from another terminal', async () => {
   const running = folder.start('run', 'spec.yaml')
   const ended = () => folder.count('rows')
   await until(() => simulated.requests().length > 100, 'the job runs')
-  const [job] = folder.query<{ id: string }>('select id from jobs')
+  const [job] = await folder.query<{ id: string }>('select id from jobs')
   const id = String(job?.id)
   expect((await folder.run('set', id, '--concurrency', '2')).code).toBe(0)
   expect((await folder.run('pause', id)).code).toBe(0)
   expect(await running.ended, running.stderr()).toBe(130)
   expect(summaryOf(running.stdout())).toMatchObject({ state: 'paused', reason: 'user' })
-  const done = ended()
+  const done = await ended()
   expect(done).toBeGreaterThan(0)
   expect(done).toBeLessThan(3_000)
-  expect(folder.query("select id from attempts where state = 'open'")).toEqual([])
+  expect(await folder.query("select id from attempts where state = 'open'")).toEqual([])
 
   const again = folder.start('resume', id)
-  await until(() => ended() > done, 'the job goes on')
+  await until(async () => (await ended()) > done, 'the job goes on')
   expect((await folder.run('cancel', id)).code).toBe(0)
   expect(await again.ended, again.stderr()).toBe(1)
   const summary = summaryOf(again.stdout())

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { jobFolder, provider, ticketSpec, tickets } from './job-folder.ts'
+import { type JobFolder, jobFolder, provider, ticketSpec, tickets } from './job-folder.ts'
 import { until } from './sluice-process.ts'
 
 const linesOf = (text: string) => text.split('\n').filter((line) => line !== '')
@@ -16,7 +16,7 @@ it('results may be read in the middle of a run, and followed: each row once', as
   await folder.write('tickets.csv', tickets(rows))
   await folder.write('spec.yaml', ticketSpec(simulated.url, 'execution: { chunk_rows: 20, concurrency: { max: 8 } }\n'))
   const running = folder.start('run', 'spec.yaml')
-  await until(() => folder.count("chunks where state = 'done'") > 0, 'a chunk is done')
+  await until(async () => (await folder.count("chunks where state = 'done'")) > 0, 'a chunk is done')
   const follower = folder.start('results', '--follow')
   const middle = parsed((await folder.run('results', '--json')).stdout)
   expect(middle.map((row) => row._row_index)).toEqual(Array.from({ length: rows }, (_, index) => index))
@@ -52,17 +52,17 @@ it('`write` puts the file beside the spec; `--only`, `--safe-csv` and `| head` d
   expect(plain).toContain('t0,=1+0 refund please,')
   const safe = (await folder.run('results', '--safe-csv')).stdout
   expect(safe).toContain("t0,'=1+0 refund please,")
-  const head = await firstLine(folder.dir, folder.dataDir)
+  const head = await firstLine(folder)
   expect(head).toEqual({ line: linesOf(plain)[0], code: 0, stderr: expect.not.stringMatching(/EPIPE|Error/) })
 })
 
 /** `sluice results | head -1`, with the exit code of `sluice`. */
-async function firstLine(cwd: string, dataDir: string) {
+async function firstLine(folder: JobFolder) {
   const bin = new URL('../../bin/sluice.js', import.meta.url).pathname
   const script = `"${process.execPath}" "${bin}" results | head -1; exit \${PIPESTATUS[0]}`
   const shell = spawn('bash', ['-c', script], {
-    cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, SLUICE_DATA_DIR: dataDir },
+    cwd: folder.dir,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...folder.env },
   })
   let line = ''
   let stderr = ''

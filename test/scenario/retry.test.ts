@@ -49,8 +49,8 @@ it('`retry` takes exactly the rows that were named: by row, by chunk, by cause, 
     state: 'completed',
     rows: { total: ROWS, succeeded: ROWS, failed: 0 },
   })
-  const rounds = folder.query<{ n: number }>('select count(*) as n from rows group by round order by round')
+  const rounds = await folder.query<{ n: number }>('select count(*) as n from rows group by round order by round')
   expect(rounds.map(({ n }) => n)).toEqual([ROWS - first.length, first.length])
   // Nothing of the ledger was forgotten.
-  expect(folder.count('attempts')).toBe(refusing.requests().length + willing.requests().length)
+  expect(await folder.count('attempts')).toBe(refusing.requests().length + willing.requests().length)
 })

@@ -20,9 +20,9 @@ it.each([
   running.child.kill(signal)
   expect(await running.ended, running.stderr()).toBe(code)
   // Nothing was hung up on: all that was sent has been booked.
-  expect(folder.query("select id from attempts where state <> 'booked'")).toEqual([])
-  expect(folder.count('attempts')).toBe(simulated.requests().length)
-  expect(folder.query("select chunk_no from chunks where state = 'leased'")).toEqual([])
+  expect(await folder.query("select id from attempts where state <> 'booked'")).toEqual([])
+  expect(await folder.count('attempts')).toBe(simulated.requests().length)
+  expect(await folder.query("select chunk_no from chunks where state = 'leased'")).toEqual([])
   const resumed = await folder.run('resume')
   expect(resumed.code, resumed.stderr).toBe(0)
   expect(summaryOf(resumed.stdout).rows).toMatchObject({ total: 2_000, succeeded: 2_000 })
@@ -36,7 +36,7 @@ it('a second signal stops at once, and is still safe', async () => {
   await folder.write('spec.yaml', ticketSpec(simulated.url))
   const running = folder.start('run', 'spec.yaml')
   const opened = () => folder.count("attempts where state = 'open'")
-  await until(() => opened() >= 4, 'the first requests are on their way')
+  await until(async () => (await opened()) >= 4, 'the first requests are on their way')
   running.child.kill('SIGINT')
   await until(() => /second signal/.test(running.stderr()), 'the first signal is heard')
   // Two signals within a tenth of a second are one press of Ctrl-C (npx passes on what the terminal has sent already).
@@ -44,10 +44,10 @@ it('a second signal stops at once, and is still safe', async () => {
   running.child.kill('SIGINT')
   expect(await running.ended).toBe(130)
   // Nobody saw the answers of what was in flight: whoever takes the chunk up books it as lost, once.
-  const open = opened()
+  const open = await opened()
   expect(open).toBeGreaterThanOrEqual(4)
   const again = folder.start('resume')
-  await until(() => folder.count("attempts where state = 'lost'") === open, 'they are booked as lost')
+  await until(async () => (await folder.count("attempts where state = 'lost'")) === open, 'they are booked as lost')
   again.child.kill('SIGKILL')
   await again.ended
 })

@@ -26,7 +26,7 @@ it('a storm: every row ends, none is lost, and the causes are right', async () =
   expect(refused.length).toBeLessThan(ROWS * 0.03)
   expect(failed.length - refused.length).toBeLessThan(ROWS * 0.01)
 
-  const causes = folder.query<{ cause: string; counts: number; n: number }>(
+  const causes = await folder.query<{ cause: string; counts: number; n: number }>(
     'select cause, counts, count(*) as n from attempts where cause is not null group by cause, counts',
   )
   const of = (cause: string) => causes.filter((entry) => entry.cause === cause)
@@ -36,8 +36,8 @@ it('a storm: every row ends, none is lost, and the causes are right', async () =
   expect(of('rate_limited').every((entry) => entry.counts === 0)).toBe(true)
 
   // Each request that the provider saw stands in the ledger once, with the provider's own figures.
-  const ledger = folder.query<{ n: number; cost: number }>(
-    'select count(*) as n, sum(cost_nano) as cost from attempts',
+  const ledger = (
+    await folder.query<{ n: number; cost: number }>('select count(*) as n, sum(cost_nano) as cost from attempts')
   )[0]
   const bill = simulated.requests()
   expect(ledger?.n).toBe(bill.length)

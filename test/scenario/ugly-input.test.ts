@@ -79,22 +79,24 @@ it('an intake that is killed goes on where it was', async () => {
   await folder.write('tickets.csv', `id,text\n${lines.join('\n')}\n`)
   await folder.write('spec.yaml', ticketSpec(simulated.url, 'execution: { chunk_rows: 500 }\n'))
   const running = folder.start('run', 'spec.yaml', '--limit', String(rows))
-  await until(() => folder.count('segments') >= 2, 'two segments are committed', 60_000)
+  await until(async () => (await folder.count('segments')) >= 2, 'two segments are committed', 60_000)
   running.child.kill('SIGKILL')
   await running.ended
-  expect(folder.query<{ state: string }>('select state from jobs')).toEqual([{ state: 'created' }])
-  const before = folder.query<{ segment_no: number; sha256: unknown }>('select * from segments order by segment_no')
+  expect(await folder.query<{ state: string }>('select state from jobs')).toEqual([{ state: 'created' }])
+  const before = await folder.query<{ segment_no: number; sha256: unknown }>(
+    'select * from segments order by segment_no',
+  )
 
   const again = folder.start('resume')
   await until(
-    () => folder.query<{ state: string }>('select state from jobs')[0]?.state === 'running',
+    async () => (await folder.query<{ state: string }>('select state from jobs'))[0]?.state === 'running',
     'the intake ends',
     60_000,
   )
   again.child.kill('SIGKILL')
   await again.ended
-  const after = folder.query<{ segment_no: number }>('select * from segments order by segment_no')
+  const after = await folder.query<{ segment_no: number }>('select * from segments order by segment_no')
   expect(after.slice(0, before.length)).toEqual(before)
-  expect(folder.query<{ n: number }>('select rows_total as n from jobs')[0]?.n).toBe(rows)
-  expect(folder.query<{ n: number }>('select sum(rows) as n from chunks')[0]?.n).toBe(rows)
+  expect((await folder.query<{ n: number }>('select rows_total as n from jobs'))[0]?.n).toBe(rows)
+  expect((await folder.query<{ n: number }>('select sum(rows) as n from chunks'))[0]?.n).toBe(rows)
 }, 180_000)

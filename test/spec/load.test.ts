@@ -115,7 +115,7 @@ describe('loadSpec', () => {
   it('refuses a folder of documents, an address, and results over the input', async () => {
     const cwd = folderWith({
       's.yaml': SMALLEST.replace('rows.csv', '.'),
-      't.yaml': SMALLEST.replace('rows.csv', 's3://b/x.csv'),
+      't.yaml': SMALLEST.replace('rows.csv', 'https://b/x.csv'),
       'u.yaml': `${SMALLEST}write: { path: ./rows.csv }`,
     })
     const read = async (file: string) => lines((await readSpec(file, { cwd, env })).findings)
@@ -123,7 +123,7 @@ describe('loadSpec', () => {
       'error s.yaml:2:18 input.source: . is a folder, and folders of documents are not yet supported | Name a file, or a glob such as data/*.csv.',
     ])
     expect(await read('t.yaml')).toEqual([
-      'error t.yaml:2:18 input.source: s3:// is not yet supported | Use a file or a glob.',
+      'error t.yaml:2:18 input.source: https:// is not yet supported | Use a file, a glob or s3://.',
     ])
     expect(await read('u.yaml')).toEqual([
       'error u.yaml:5:16 write.path is the input itself | Choose another file for the results.',

@@ -79,7 +79,7 @@ it('a job whose key is missing is paused with `credentials`, its chunks given ba
   const paused = await shop.work(job)
   expect(paused).toMatchObject({ state: 'paused', reason: 'credentials' })
   expect(paused.detail).toContain('OPENAI_API_KEY is not set')
-  expect(await shop.store.chunks.leased(job.jobNo)).toBe(0)
+  expect((await shop.store.jobs.progress(job.jobNo)).chunksLeased).toBe(0)
   shop.noTakeUp = null
   await resume(shop.jobDeps, paused)
   expect(await shop.work(job)).toMatchObject({ state: 'completed', counters: { succeeded: 12 } })

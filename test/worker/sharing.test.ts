@@ -160,7 +160,7 @@ describe('a job that cannot be worked on', () => {
     const ended = await shop.work(job)
     expect(ended).toMatchObject({ state: 'failed', reason: 'error' })
     expect(ended.detail).toContain('segment 0 is missing')
-    expect(await shop.store.chunks.leased(job.jobNo)).toBe(0)
+    expect((await shop.store.jobs.progress(job.jobNo)).chunksLeased).toBe(0)
     await shop.assertBalanced(job)
   })
 

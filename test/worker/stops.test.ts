@@ -219,7 +219,7 @@ describe('leaving', () => {
     expect(await worker.done).toBe('left')
     expect(shop.lane.sent).toHaveLength(inFlight)
     expect(await shop.reread(job)).toMatchObject({ state: 'running', wanted: null })
-    expect(await shop.store.chunks.leased(job.jobNo)).toBe(0)
+    expect((await shop.store.jobs.progress(job.jobNo)).chunksLeased).toBe(0)
     expect(await shop.queue.depth(job.jobNo)).toMatchObject({ leased: 0, ready: 6 })
     await shop.assertBalanced(job)
     expect(await shop.work(job)).toMatchObject({ state: 'completed', counters: { succeeded: 30, attempts: 30 } })

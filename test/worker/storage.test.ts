@@ -44,6 +44,38 @@ describe('a store that fails for a while', () => {
     await shop.assertBalanced(job)
   })
 
+  it('even by being full pauses no job where it is waited for without end, and holds up nobody who is told to leave', async () => {
+    const { job, worker, release } = await midway(Number.POSITIVE_INFINITY)
+    shop.breakage = full
+    const fromMs = shop.runtime.elapsed()
+    release()
+    await until('it was tried for longer than one machine would', () => shop.runtime.elapsed() - fromMs > 70_000)
+    expect(worker.view.stopping).toBe(false)
+    worker.stop()
+    expect(await worker.done).toBe('left')
+    shop.breakage = null
+    expect(await shop.reread(job)).toMatchObject({ state: 'running', wanted: null })
+    expect(await shop.work(job)).toMatchObject({ state: 'completed', counters: { succeeded: 20 } })
+    await shop.assertBalanced(job)
+  })
+
+  it('for longer than a lease lasts does not cost the worker its own chunks', async () => {
+    await shop.close()
+    const leaseMs = 5_000
+    shop = await openWorkshop({ leaseMs })
+    const { job, worker, release } = await midway(Number.POSITIVE_INFINITY)
+    shop.breakage = busy
+    const away = shop.runtime.elapsed()
+    await until('the leases have run out', () => shop.runtime.elapsed() - away > 2 * leaseMs)
+    shop.breakage = null
+    release()
+    expect(await worker.done).toBe('stood_still')
+    expect(await shop.reread(job)).toMatchObject({ state: 'completed', counters: { succeeded: 20, attempts: 20 } })
+    expect(shop.heard('chunk.claimed').map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1])
+    expect(shop.heard('chunk.stale')).toEqual([])
+    await shop.assertBalanced(job)
+  })
+
   it('may do so at every step', async () => {
     const job = await shop.job({ rows: rows(40) })
     const breaking = setInterval(() => {

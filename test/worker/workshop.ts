@@ -54,6 +54,13 @@ export interface JobPlan {
   readonly execution?: Partial<Spec['execution']>
 }
 
+/** How a worker begins. */
+interface Starting {
+  readonly chunks?: number
+  readonly patienceMs?: number
+  readonly untilIdle?: boolean
+}
+
 /** A worker at work. */
 export interface AtWork {
   readonly id: string
@@ -80,6 +87,10 @@ interface Hands {
   writes: number
   /** While set, no job can be taken up. */
   noTakeUp: Error | null
+  /** Called at each beat of a worker. */
+  sayAlive: () => Promise<void>
+  /** The most rows in flight over all jobs. */
+  rowsAtOnce: number
 }
 
 /** A store and queue as in production, with a lane, a clock and rows that a test has in its hands. */
@@ -92,7 +103,7 @@ export interface Workshop extends Hands {
   readonly runtime: Runtime
   readonly jobDeps: JobDeps
   job(plan: JobPlan): Promise<Job>
-  start(job: Job | null, more?: { readonly chunks?: number; readonly patienceMs?: number }): AtWork
+  start(job: Job | null, more?: Starting): AtWork
   /** Works on the job until it stands still. */
   work(job: Job): Promise<Job>
   reread(job: Job): Promise<Job>
@@ -119,6 +130,8 @@ export async function openWorkshop(
     refused: 0,
     writes: 0,
     noTakeUp: null,
+    sayAlive: async () => undefined,
+    rowsAtOnce: Number.POSITIVE_INFINITY,
   }
   const guarded = async <T>(write: () => Promise<T>): Promise<T> => {
     if (hands.breakage === null) return await write()
@@ -162,7 +175,7 @@ export async function openWorkshop(
       hands.beforeRead(chunk.chunkNo)
       return readRows(job, chunk.firstRow, chunk.rows)
     },
-    writeResults: (job, spec) => hands.writeResults(job, spec),
+    writeResults: (...write) => hands.writeResults(...write),
     keepReport: async () => undefined,
   }
   const takeUp = async (job: Job): Promise<JobRun> => {
@@ -194,7 +207,10 @@ export async function openWorkshop(
     takeUp,
     readRows: async (chunk, run) => jobDeps.readRows(run.job, chunk),
     isGone,
-    finalize: (jobNo, round) => finalize(jobDeps, jobNo, round),
+    reclaims: true,
+    sayAlive: () => hands.sayAlive(),
+    rowsAtOnce: () => hands.rowsAtOnce,
+    finalize: (jobNo, round, signal) => finalize(jobDeps, jobNo, round, signal),
     fulfilWish: (jobNo) => fulfilWish(jobDeps, jobNo),
     mendQueue: (jobNo) => mendQueue(jobDeps, jobNo),
     ...(patienceMs !== undefined && { storagePatienceMs: patienceMs }),
@@ -233,7 +249,13 @@ export async function openWorkshop(
       const [stop, abandon] = [new AbortController(), new AbortController()]
       const worker = createWorker(depsOf(id, more.patienceMs))
       const done = worker
-        .run({ jobNo: job?.jobNo ?? null, chunks: more.chunks ?? 5, signal: stop.signal, abandon: abandon.signal })
+        .run({
+          jobNo: job?.jobNo ?? null,
+          chunks: more.chunks ?? 5,
+          untilIdle: more.untilIdle ?? false,
+          signal: stop.signal,
+          abandon: abandon.signal,
+        })
         .finally(() => alive.delete(id))
       // A test that expects the worse looks at it itself.
       done.catch(() => undefined)

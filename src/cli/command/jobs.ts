@@ -46,7 +46,7 @@ async function jobs(context: CommandContext, flags: JobsFlags): Promise<ExitCode
   })
   const { output, events, deps } = context
   if (list.length === 0) {
-    context.note(`No jobs in ${context.config.dataDir}.`)
+    context.note(`No jobs in ${context.config.shared === null ? context.config.dataDir : 'the database'}.`)
     return 0
   }
   for (const status of list) events.line(jobEvent(status))

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { isTerminal } from '../../domain/job.ts'
-import type { ExitCode } from '../../errors.ts'
+import { type ExitCode, SluiceError } from '../../errors.ts'
 import { conclude } from '../conclusion.ts'
 import type { CommandContext, Launch } from '../context.ts'
+import { detach } from '../detachment.ts'
 import { resultsTarget } from '../results-target.ts'
 import { addSpecFlags, type SpecFlags, specOverrides } from '../spec-flags.ts'
 import { submit } from '../submission.ts'
@@ -16,7 +17,7 @@ interface RunFlags extends SpecFlags {
   readonly detach?: boolean
 }
 
-/** `sluice run`: submits a job and works on it in this process. */
+/** `sluice run`: submits a job, and works on it in this process or leaves it to the fleet. */
 export function addRunCommand(program: Command, launch: Launch): void {
   addSpecFlags(
     program
@@ -27,13 +28,16 @@ export function addRunCommand(program: Command, launch: Launch): void {
     .option('--plan <file>', 'run what was planned (not yet supported)')
     .option('--job-key <key>', 'the same key attaches to, or resumes, the job that has it; it never bills twice')
     .option('-o, --output <file>', 'write the results here at the end; .csv, .jsonl or .parquet')
-    .option('--detach', 'leave the work to a worker (not yet supported)')
+    .option('--detach', 'leave the work to `sluice worker`s; prints the job id')
     .action((spec: string, flags: RunFlags) => launch((context) => run(context, spec, flags), { endsInOrder: true }))
 }
 
 async function run(context: CommandContext, specPath: string, flags: RunFlags): Promise<ExitCode> {
   if (flags.plan !== undefined) throw notYetSupported('--plan', 'Leave it out: the spec and its input decide.')
-  if (flags.detach) throw notYetSupported('--detach', 'Leave it out: `run` works on the job in this process.')
+  if (flags.detach && flags.output !== undefined)
+    throw new SluiceError('usage', '--output waits for the end of the job, and --detach does not.', {
+      hint: 'Fetch the results later with `sluice results`, or name a file under `write` in the spec.',
+    })
   const overrides = specOverrides(flags)
   const target = flags.output === undefined ? null : resultsTarget(context.config.cwd, flags.output)
   const engine = await context.engine()
@@ -43,6 +47,10 @@ async function run(context: CommandContext, specPath: string, flags: RunFlags): 
     ...(flags.jobKey !== undefined && { jobKey: flags.jobKey }),
   })
   if (!created) context.note(`The job key ${flags.jobKey} has ${job.id} already (${job.state}).`)
+  if (flags.detach) {
+    if (!isTerminal(job.state)) await engine.resume(job.id)
+    return detach(context, engine, job.id)
+  }
   const status = isTerminal(job.state) ? await engine.status(job.id) : await continueJob(context, engine, job.id)
   return conclude(context, engine, status, target)
 }

@@ -4,30 +4,49 @@ import type { JobStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { age, bar, clock, count, counted } from '../figures.ts'
+import { fleetEvents, fleetLines, fleetSummary } from '../fleet-view.ts'
 import { newest } from '../job-choice.ts'
 import { jobEvent } from '../ndjson.ts'
 import { rowsText, shownPercent, stateText, tokensText } from '../panel.ts'
 import type { Style } from '../style.ts'
 import { clip, pad, printable } from '../terminal-text.ts'
 
-/** `sluice status`: one job, as it stands. */
+/** `sluice status`: one job as it stands, or the fleet. */
 export function addStatusCommand(program: Command, launch: Launch): void {
   program
     .command('status')
-    .description('show how a job stands')
+    .description('show how a job stands, or who works')
     .argument('[job]', 'default: the newest')
-    .action((job: string | undefined) => launch((context) => status(context, job)))
+    .option('--fleet', 'show the workers, what each holds since when, and what waits')
+    .action((job: string | undefined, flags: { fleet?: boolean }) =>
+      launch((context) => (flags.fleet === true ? fleet(context) : status(context, job))),
+    )
+}
+
+async function fleet(context: CommandContext): Promise<ExitCode> {
+  const { output, events } = context
+  const now = await (await context.engine()).fleet()
+  for (const event of fleetEvents(now)) events.line(event)
+  if (output.mode === 'human') {
+    const lines = fleetLines(now, context.deps.runtime.now(), output.width(), output.style)
+    await output.data(`${lines.join('\n')}\n`)
+  }
+  return 0
 }
 
 async function status(context: CommandContext, named: string | undefined): Promise<ExitCode> {
   const { output, events } = context
   const engine = await context.engine()
+  // Without a job at all, workers that wait for one are all there is to show.
+  const workers = named === undefined ? await engine.fleet() : null
+  if (workers !== null && workers.workers.length > 0 && (await engine.latest()) === null) return fleet(context)
   const id = named ?? (await newest(engine)).id
   const now = await engine.status(id)
   events.line(jobEvent(now))
   events.summary(now)
   if (output.mode === 'human') {
     const lines = statusLines(now, context.deps.runtime.now(), output.width(), output.style)
+    if (workers !== null && workers.workers.length > 0) lines.push(`fleet    ${fleetSummary(workers)}`)
     if (!isTerminal(now.job.state) && now.job.state !== 'running')
       lines.push(`next     ${context.commandLine(`resume ${id}`)}`)
     await output.data(`${lines.join('\n')}\n`)

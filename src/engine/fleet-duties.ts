@@ -1,0 +1,40 @@
+import { reconcile } from '../job/reconcile.ts'
+import type { Duty } from '../worker/duties.ts'
+import type { WorkDeps } from './enter-fleet.ts'
+
+/** A worker that was silent for this long is taken off the list; until then `status` shows that it died. */
+const FORGET_AFTER_MS = 600_000
+
+const RECONCILE_EVERY_MS = 3_000
+const JANITOR_EVERY_MS = 60_000
+
+/** What one worker at a time does for the whole fleet. */
+export function fleetDuties({ deps, jobDeps }: WorkDeps): readonly Duty[] {
+  let afterJobNo = 0
+  return [
+    {
+      role: 'reconciler',
+      everyMs: RECONCILE_EVERY_MS,
+      async work(holds) {
+        afterJobNo = await reconcile(jobDeps, {
+          afterJobNo,
+          holds,
+          onTrouble: (jobNo, error) =>
+            deps.events.emit('duty.failed', {
+              role: 'reconciler',
+              jobNo,
+              message: error instanceof Error ? error.message : String(error),
+            }),
+        })
+      },
+    },
+    {
+      role: 'janitor',
+      everyMs: JANITOR_EVERY_MS,
+      async work() {
+        await deps.store.upkeep.prepare()
+        await deps.store.fleet.forget(FORGET_AFTER_MS)
+      },
+    },
+  ]
+}
