@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { startCluster } from '../test/postgres/cluster.ts'
-import { NUMBER_TYPES } from '../test/postgres/number-types.ts'
+import { onlooker } from '../test/postgres/onlooker.ts'
 import { writeBenchSpec, writeTickets } from './bench-input.ts'
 import { inTempDir, startInstantServer } from './contest.ts'
 
@@ -29,7 +29,7 @@ async function measure(blobDir: string, dir: string, workers: number): Promise<s
   const spec = await writeBenchSpec(dir, server.port, 64)
   const env = { ...process.env, SLUICE_DATABASE_URL: cluster.url, SLUICE_BLOB_URL: pathToFileURL(blobDir).href }
   const sluice = (...args: string[]) => spawnSync(process.execPath, [BIN, ...args], { env, encoding: 'utf8' })
-  const client = new pg.Client({ connectionString: cluster.url, types: NUMBER_TYPES })
+  const client = new pg.Client(onlooker(cluster.url))
   await client.connect()
   const ask = async <T>(text: string) => (await client.query(text)).rows[0] as T
   const fleet: ChildProcess[] = []

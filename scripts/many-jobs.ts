@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { startCluster } from '../test/postgres/cluster.ts'
-import { NUMBER_TYPES } from '../test/postgres/number-types.ts'
+import { onlooker } from '../test/postgres/onlooker.ts'
 import { runManyJobs } from '../test/scenario/many-jobs-trial.ts'
 import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
 
@@ -48,12 +48,7 @@ const log = (line: string) => console.error(`${((performance.now() - began) / 10
 const dir = await mkdtemp(join(tmpdir(), 'sluice-many-jobs-'))
 const cluster = await startCluster(SETTINGS)
 const provider = await startSimulatedProvider(['--latency', values.latency], join(dir, 'requests.ndjson'))
-const pool = new pg.Pool({
-  connectionString: cluster.url,
-  max: 2,
-  types: NUMBER_TYPES,
-  options: '-c search_path=sluice,public',
-})
+const pool = new pg.Pool({ ...onlooker(cluster.url), max: 2 })
 const query = async <T>(sql: string) => (await pool.query(sql)).rows as readonly T[]
 try {
   await query('create extension pg_stat_statements schema public')

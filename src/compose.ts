@@ -102,16 +102,21 @@ async function stateOfMany(
   runtime: Runtime,
   version: string,
 ): Promise<State> {
-  const [{ openPostgresStore }, { createPgBossQueue }, { openBlob }] = await Promise.all([
+  const [{ openPostgresStore }, { refusal }, { createPgBossQueue }, { openBlob }] = await Promise.all([
     import('./store/postgres.ts'),
+    import('./store/postgres-refusal.ts'),
     import('./queue/pg-boss.ts'),
     import('./blob/open.ts'),
   ])
   const { blob, close: closeBlob } = openBlob(blobUrl, env)
   const store = await openPostgresStore({ url: databaseUrl, runtime, version })
+  const queue = await createPgBossQueue({ database: store, url: databaseUrl }).catch(async (error: unknown) => {
+    await store.close()
+    throw refusal(error)
+  })
   return {
     store,
-    queue: await createPgBossQueue({ database: store, url: databaseUrl }),
+    queue,
     blob,
     presence: null,
     // A database that restarts, or fails over, is waited for as long as it takes.
@@ -133,12 +138,15 @@ export async function migrateState({ dataDir, shared }: Config, runtime: Runtime
     await (await stateOfOneMachine(dataDir, runtime, version)).close()
     return { what: `The data directory ${dataDir}`, steps: 0 }
   }
-  const [{ migratePostgres }, { migratePgBoss }] = await Promise.all([
+  const [{ migratePostgres }, { refusal }, { migratePgBoss }] = await Promise.all([
     import('./store/postgres-migrate.ts'),
+    import('./store/postgres-refusal.ts'),
     import('./queue/pg-boss-migrate.ts'),
   ])
   const steps = await migratePostgres({ url: shared.databaseUrl, version })
-  await migratePgBoss({ url: shared.databaseUrl })
+  await migratePgBoss({ url: shared.databaseUrl }).catch((error: unknown) => {
+    throw refusal(error)
+  })
   return { what: 'The database', steps }
 }
 

@@ -1,6 +1,16 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { JobAttempt } from 'pg-boss'
-import { DEAD_QUEUE, type Handle, JOBS, type MessageData, NOW, OURS, SILENT, TURN_OF } from './pg-boss-tables.ts'
+import {
+  DEAD_QUEUE,
+  type Handle,
+  JOBS,
+  type MessageData,
+  NOW,
+  OURS,
+  SCHEMA,
+  SILENT,
+  TURN_OF,
+} from './pg-boss-tables.ts'
 import type { Holder, QueueTotal } from './queue.ts'
 
 /** Whether a message is due, and whether one is held by a worker that has fallen silent. Takes no lock. */
@@ -107,9 +117,7 @@ export async function readDepth(db: Handle, jobNo: number) {
 /** All messages by what they wait for. */
 export async function readTotal(db: Handle): Promise<QueueTotal> {
   const { rows } = await sql<Counts & { oldest: number | null }>`
-    select ${COUNTS}, round(extract(epoch from
-      max(${NOW} - start_after) filter (where state < 'active' and start_after <= ${NOW})) * 1000) as oldest
-    from ${JOBS} where ${OURS} and state <= 'active'`.execute(db)
+    select ready, delayed, leased, round(oldest_ready_s * 1000) as oldest from ${sql.raw(SCHEMA)}.backlog`.execute(db)
   return { ...countsOf(rows[0]), oldestReadyMs: numberOrNull(rows[0]?.oldest) }
 }
 

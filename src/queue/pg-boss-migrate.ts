@@ -18,6 +18,16 @@ const INDEXES = `
   create index if not exists sluice_job on ${SCHEMA}.job_common (group_tier, priority desc, ((data->>'turn')::bigint), created_on)
     where name = '${QUEUE}';`
 
+/** What waits and what is held, in one row: for `total()`, and for those outside who decide how many workers there should be. */
+const BACKLOG = `
+  create or replace view ${SCHEMA}.backlog as select
+    count(*) filter (where state < 'active' and start_after <= ${SCHEMA}.job_now()) as ready,
+    count(*) filter (where state < 'active' and start_after > ${SCHEMA}.job_now()) as delayed,
+    count(*) filter (where state = 'active') as leased,
+    extract(epoch from max(${SCHEMA}.job_now() - start_after)
+      filter (where state < 'active' and start_after <= ${SCHEMA}.job_now())) as oldest_ready_s
+  from ${SCHEMA}.job_common where name = '${QUEUE}' and state <= 'active'`
+
 /**
  * Creates pg-boss's schema and our queues in the database at `url`, or brings them up to this version. Safe to be called by many at once, and
  * when there is nothing to do.
@@ -35,10 +45,13 @@ export async function migratePgBoss({ url }: { readonly url: string }): Promise<
       schedule: false,
       registerInstance: false,
     })
+    // What goes wrong beside the call that is under way is said by that call; without a listener it would end the process.
+    boss.on('error', () => undefined)
     try {
       await boss.start()
       await boss.createQueue(DEAD_QUEUE, { policy: 'standard', retentionSeconds: RETAIN_S })
       await client.query(INDEXES)
+      await client.query(BACKLOG)
       // Last: where this is, everything is.
       await boss.createQueue(QUEUE, {
         policy: 'exclusive',

@@ -24,6 +24,8 @@ export interface StoreDatabase {
   lockJob(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
   /** The database's own time as part of a query, in UTC milliseconds: the clock that all its workers share. */
   clock(): RawBuilder<number>
+  /** Since when the database has been up, by its own clock: nobody could be heard of before. 0 where there is no server that goes down. */
+  upSince(): RawBuilder<number>
   /** Where the rows of a job will lie that is created at `atMs`; makes the place where it is missing. Outside of any transaction. */
   bucketFor(atMs: number): Promise<number>
   /** Where the rows of a job of this size lie instead, once its size is known: made by this. `null`: they stay where they are. */

@@ -8,7 +8,7 @@ const ACTIVE = sql<boolean>`state in ('queued', 'running', 'finalizing')`
 
 /** Members, single roles, and who holds what. */
 export function fleetRole(database: StoreDatabase): Fleet {
-  const { reader, write, handle, clock } = database
+  const { reader, write, handle } = database
   return Object.freeze({
     ...membersOf(database),
     ...rolesOf(database),
@@ -19,7 +19,7 @@ export function fleetRole(database: StoreDatabase): Fleet {
           .updateTable('workers')
           .set({ wanted_concurrency: concurrency })
           .where('worker_id', '=', workerId)
-          .where(isAlive(clock()))
+          .where(isAlive(database))
           .executeTakeFirstOrThrow(),
       )
       return wanted.numUpdatedRows > 0n
@@ -48,7 +48,8 @@ export function fleetRole(database: StoreDatabase): Fleet {
   } satisfies Fleet)
 }
 
-function membersOf({ reader, write, handle, clock }: StoreDatabase) {
+function membersOf(database: StoreDatabase) {
+  const { reader, write, handle, clock } = database
   return {
     join: (member) => write((tx) => insertMember(handle(tx), member, clock())),
 
@@ -85,7 +86,7 @@ function membersOf({ reader, write, handle, clock }: StoreDatabase) {
 
     async isGone(workerId) {
       const alive = reader.selectFrom('workers').select('worker_id').where('worker_id', '=', workerId)
-      return (await alive.where(isAlive(clock())).executeTakeFirst()) === undefined
+      return (await alive.where(isAlive(database)).executeTakeFirst()) === undefined
     },
 
     async forget(silentMs) {
@@ -161,8 +162,10 @@ function jobs(db: Kysely<Database>) {
   return db.selectFrom('jobs').select(['job_no as jobNo', 'state', 'wanted']).orderBy('job_no')
 }
 
-function isAlive(now: RawBuilder<number>) {
-  return sql<boolean>`seen_at_ms > ${now} - ${GONE_AFTER_MS}`
+/** Who was not heard of while the server was down is not silent: all have their time anew. */
+function isAlive({ clock, upSince }: StoreDatabase) {
+  const since = sql<number>`${clock()} - ${GONE_AFTER_MS}`
+  return sql<boolean>`(seen_at_ms > ${since} or ${upSince()} > ${since})`
 }
 
 function silence(now: RawBuilder<number>) {

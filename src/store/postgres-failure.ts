@@ -11,6 +11,7 @@ const KINDS: ReadonlyMap<string, StorageFailure['kind']> = new Map([
   ['28', 'io'], // invalid_authorization: of a connection that was fine before
   ['3D000', 'io'], // invalid_catalog_name: the database is not there, or not yet
   ['25006', 'io'], // read_only_sql_transaction: a standby, for now
+  ['0A000', 'io'], // feature_not_supported: `begin read write` on a standby, and a prepared statement whose table has changed
   ['25P03', 'io'], // idle_in_transaction_session_timeout: the connection is gone
   ['57P01', 'io'], // admin_shutdown
   ['57P02', 'io'], // crash_shutdown

@@ -1,10 +1,10 @@
 import { Kysely, PostgresDialect } from 'kysely'
-import { StorageFailure } from '../domain/storage-failure.ts'
 import { SluiceError } from '../errors.ts'
 import { judgeLevel, readLevel, runMigrations } from './migrate.ts'
 import { POSTGRES_TYPES } from './migrations/column-types.ts'
 import { MIGRATIONS, type StoreMigration } from './migrations/index.ts'
 import { isConflict } from './postgres-failure.ts'
+import { refusal } from './postgres-refusal.ts'
 import { kyselyClient, openSession, SCHEMA, type Session } from './postgres-session.ts'
 import type { Database } from './schema.ts'
 
@@ -30,9 +30,7 @@ export async function migratePostgres({
   migrations = MIGRATIONS,
 }: MigrateOptions): Promise<number> {
   // Steps may go over large tables, and wait for whoever uses them.
-  const session = await openSession({ url, version, statementMs: 0, settings: { lock_timeout: '0' } }).catch(
-    unreachable,
-  )
+  const session = await openSession({ url, version, statementMs: 0, settings: { lock_timeout: '0' } }).catch(refused)
   try {
     const db = databaseOver(session)
     await session.query(`select pg_advisory_lock(${MIGRATION_LOCK})`)
@@ -41,6 +39,8 @@ export async function migratePostgres({
     await assertUsable(session)
     await besideOthers(() => runMigrations(db, migrations, POSTGRES_TYPES, SCHEMA))
     return migrations.length - (before?.level ?? 0)
+  } catch (error) {
+    throw refusal(error)
   } finally {
     await session.end()
   }
@@ -66,7 +66,7 @@ const DATABASE = 'the database'
  * behind, since others may be working on it who would be cut off by the step.
  */
 export async function ensureSchema(db: Kysely<Database>, options: MigrateOptions): Promise<void> {
-  const found = await readLevel(db, SCHEMA).catch(unreachable)
+  const found = await readLevel(db, SCHEMA).catch(refused)
   const verdict = judgeLevel(found, options.migrations ?? MIGRATIONS, DATABASE)
   if (verdict === 'empty') await migratePostgres(options)
   else if (verdict === 'behind') throw behind()
@@ -107,13 +107,6 @@ async function assertUsable(session: Session): Promise<void> {
 
 const OLDEST_SERVER = 140_000
 
-/** What the server itself says of a connection is told, never the URL: it holds a password. */
-function unreachable(error: unknown): never {
-  if (error instanceof SluiceError) throw error
-  const known = error instanceof StorageFailure || (error instanceof Error && 'code' in error)
-  if (!known) throw error
-  throw new SluiceError('storage', `the database cannot be used: ${(error as Error).message}`, {
-    hint: 'Check SLUICE_DATABASE_URL, and that the server is up.',
-    cause: error,
-  })
+function refused(error: unknown): never {
+  throw refusal(error)
 }

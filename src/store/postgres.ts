@@ -7,6 +7,7 @@ import { ensureSchema } from './postgres-migrate.ts'
 import { postgresPlaces } from './postgres-places.ts'
 import { postgresReader } from './postgres-reader.ts'
 import { insertOutcomes, recordGroup } from './postgres-record.ts'
+import { refusal } from './postgres-refusal.ts'
 import { postgresUpkeep } from './postgres-upkeep.ts'
 import { postgresWriter } from './postgres-writer.ts'
 import { storeRoles } from './roles.ts'
@@ -49,7 +50,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   } catch (error) {
     await writer.close()
     await reader.close()
-    throw error
+    throw refusal(error)
   }
   const database: StoreDatabase = Object.freeze({
     reader: reader.db,
@@ -60,6 +61,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       await writer.session(tx).query(`select ${lock}($1::int8)`, [String(JOB_LOCKS | BigInt(jobNo))], mode)
     },
     clock: () => sql<number>`floor(extract(epoch from clock_timestamp()) * 1000)::int8`,
+    upSince: () => sql<number>`floor(extract(epoch from pg_postmaster_start_time()) * 1000)::int8`,
     bucketFor: places.bucketFor,
     ownBucket: places.ownBucket,
     insertOutcomes: (tx, chunk, outcomes) => insertOutcomes(writer.session(tx), chunk, outcomes),

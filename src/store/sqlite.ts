@@ -60,6 +60,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       // Transactions are serial: whoever is inside one has all jobs to itself.
       lockJob: async () => undefined,
       clock: () => sql<number>`${runtime.now()}`,
+      upSince: () => sql<number>`0`,
       bucketFor: async () => 0,
       ownBucket: async () => null,
       async insertOutcomes(tx, chunk, outcomes) {

@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { freshDatabase } from '../postgres/database.ts'
-import { NUMBER_TYPES } from '../postgres/number-types.ts'
+import { onlooker } from '../postgres/onlooker.ts'
 
 /** Where the state of a scenario lies, and how to look at it from beside. */
 export interface BackEnd {
@@ -48,11 +48,7 @@ const UNDEFINED_TABLE = '42P01'
 
 async function manyMachines(dir: string): Promise<BackEnd> {
   const database = await freshDatabase()
-  const pool = new pg.Pool({
-    connectionString: database.url,
-    max: 2,
-    types: NUMBER_TYPES,
-  })
+  const pool = new pg.Pool({ ...onlooker(database.url), max: 2 })
   // A connection that the server hangs up on while it is idle says so here; the next query gets a new one.
   pool.on('error', () => undefined)
   return {

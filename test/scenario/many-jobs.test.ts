@@ -18,4 +18,8 @@ it('of many small jobs that are queued behind a big one at once, none waits for 
   })
   expect(figures).toMatchObject({ incomplete: [], workersFailed: [], rows: 1_399, rowsSucceeded: 1_399 })
   expect(simulated.requests()).toHaveLength(1_399)
+  // In the order of queueing, but for those that several hands have taken at the same time; the big one among them.
+  expect(figures.overtakenBy.p50).toBeLessThanOrEqual(10)
+  expect(figures.overtakenBy.max).toBeLessThanOrEqual(100)
+  expect(figures.bigRowsByTenth.reduce((sum, rows) => sum + rows)).toBeGreaterThanOrEqual(20)
 }, 180_000)

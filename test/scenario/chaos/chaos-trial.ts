@@ -112,8 +112,10 @@ async function newWorker(trial: ChaosTrial, cluster: Cluster, stage: Stage, deat
     env: stage.env,
     concurrency: trial.concurrency,
     onDeath(name, code, stderr) {
-      deaths.push(`${name}: ${code}: ${stderr.trimEnd().split('\n').at(-1)}`)
       trial.log(`${name} ended by itself: ${code}\n${stderr}`)
+      // One that finds no database when it starts says so and ends; whoever keeps the fleet running starts it again.
+      if (stderr.includes('the database cannot be used')) setTimeout(() => worker.start(), 1_000).unref()
+      else deaths.push(`${name}: ${code}: ${stderr.trimEnd().split('\n').at(-1)}`)
     },
   })
   worker.start()
@@ -127,14 +129,6 @@ async function strike(trial: ChaosTrial, { cluster, disk, stage, workers }: Play
   const disasters: Record<string, number> = {}
   const end = performance.now() + trial.durationMs
   let busy = false
-  /** Nothing else happens to the server meanwhile. */
-  const alone = async (work: () => Promise<void>) => {
-    if (busy) return
-    busy = true
-    await work().finally(() => {
-      busy = false
-    })
-  }
   const scene: Scene = {
     random,
     workers,
@@ -145,14 +139,20 @@ async function strike(trial: ChaosTrial, { cluster, disk, stage, workers }: Play
       if (pid !== undefined) for (const id of await patiently(() => stage.openOf(pid))) inFlight.add(id)
     },
     database: {
-      restart: (mode, downMs) =>
-        alone(async () => {
-          await (mode === 'fast' ? cluster.stop() : cluster.crash())
-          await sleep(downMs)
-          await cluster.start()
-        }),
+      async alone(work) {
+        if (busy) return
+        busy = true
+        await work().finally(() => {
+          busy = false
+        })
+      },
+      async restart(mode, downMs) {
+        await (mode === 'fast' ? cluster.stop() : cluster.crash())
+        await sleep(downMs)
+        await cluster.start()
+      },
+      fillDisk: disk === null ? null : (forMs) => fillUp({ cluster, disk, stage }, forMs),
     },
-    fillDisk: disk === null ? null : (forMs) => alone(() => fillUp({ cluster, disk, stage }, forMs)),
   }
   const underWay = new Set<Promise<void>>()
   const submitting = keepSubmitting(stage, () => performance.now() < end)
@@ -224,6 +224,7 @@ async function finish(
   log('all is well again')
   await stage.allOver()
   log('every job is over')
+  for (const worker of workers) worker.retired = true
   // A worker that was woken books what it had paid for; then it may go.
   await Promise.all(workers.map((worker) => worker.end('SIGTERM')))
   await until(() => workers.every((worker) => worker.process() === null), 'every worker has left')

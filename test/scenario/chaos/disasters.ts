@@ -5,12 +5,14 @@ export interface Scene {
   readonly random: () => number
   readonly workers: readonly ChaosWorker[]
   readonly database: {
+    /** Nothing else happens to the database meanwhile; where something does already, nothing happens. */
+    alone(work: () => Promise<void>): Promise<void>
     /** Stops the server, as kill -9 does (`immediate`) or in good order, and starts it again after `downMs`. */
     restart(mode: 'immediate' | 'fast', downMs: number): Promise<void>
+    /** Fills the database's disk for a while; `null`: this machine lets us mount none of our own. */
+    readonly fillDisk: ((forMs: number) => Promise<void>) | null
   }
-  /** Fills the database's disk for a while; `null`: this machine lets us mount none of our own. */
-  readonly fillDisk: ((forMs: number) => Promise<void>) | null
-  /** Notes what the worker has in flight, before somebody else takes it up. */
+  /** Notes what the worker has in flight, before somebody else takes it up. It must not be able to begin anything meanwhile. */
   readonly note: (worker: ChaosWorker) => Promise<void>
   readonly sleep: (ms: number) => Promise<void>
   readonly log: (line: string) => void
@@ -96,18 +98,36 @@ async function deafen(scene: Scene): Promise<void> {
   worker.link.deafen(false)
 }
 
+/** An outage that outlasts the leases may cost any worker its chunks: what each has in flight is noted while all of them are frozen. */
+async function strikeAll(scene: Scene, strike: () => Promise<void>): Promise<void> {
+  const running = scene.workers.filter((worker) => worker.process() !== null && !worker.stopped)
+  const signal = (name: 'SIGSTOP' | 'SIGCONT') => {
+    for (const worker of running) if (!worker.stopped) worker.process()?.child.kill(name)
+  }
+  signal('SIGSTOP')
+  for (const worker of scene.workers) await scene.note(worker)
+  const over = strike()
+  signal('SIGCONT')
+  await over
+}
+
 async function restart(scene: Scene): Promise<void> {
   const mode = anyOf(scene, ['immediate', 'fast'] as const)
   const downMs = anyOf(scene, [0, between(scene, 0, 4 * SECOND), between(scene, 12 * SECOND, 18 * SECOND)])
-  scene.log(`the database is stopped (${mode}), and started again after ${downMs} ms`)
-  await scene.database.restart(mode, downMs)
+  await scene.database.alone(async () => {
+    scene.log(`the database is stopped (${mode}), and started again after ${downMs} ms`)
+    await strikeAll(scene, () => scene.database.restart(mode, downMs))
+  })
 }
 
 async function fillDisk(scene: Scene): Promise<void> {
-  if (scene.fillDisk === null) return
+  const { fillDisk: fill } = scene.database
+  if (fill === null) return
   const forMs = between(scene, 3 * SECOND, 8 * SECOND)
-  scene.log(`the disk of the database is full for ${forMs} ms`)
-  await scene.fillDisk(forMs)
+  await scene.database.alone(async () => {
+    scene.log(`the disk of the database is full for ${forMs} ms`)
+    await strikeAll(scene, () => fill(forMs))
+  })
 }
 
 async function jump(scene: Scene): Promise<void> {

@@ -11,6 +11,8 @@ export interface ChaosWorker {
   process(): SluiceProcess | null
   /** Whether it is stopped by SIGSTOP. */
   stopped: boolean
+  /** Set at the end: it is not started again. */
+  retired: boolean
   /** Sets its clock wrong by this much, of the present process and of later ones. */
   setClock(offsetMs: number): void
   start(): void
@@ -41,9 +43,10 @@ export async function chaosWorker(options: {
     link,
     process: () => process,
     stopped: false,
+    retired: false,
     setClock: (offsetMs) => writeFileSync(clock, String(offsetMs)),
     start() {
-      if (process !== null) return
+      if (process !== null || worker.retired) return
       const started = startSluice(['worker', '--concurrency', String(options.concurrency)], { cwd: dir, env })
       process = started
       void started.ended.then((code) => {
@@ -68,6 +71,7 @@ export async function chaosWorker(options: {
 
 /** Resolves when every worker's process has ended. */
 export async function endAll(workers: readonly ChaosWorker[]): Promise<void> {
+  for (const worker of workers) worker.retired = true
   await Promise.all(workers.map((worker) => worker.end('SIGKILL')))
   await until(() => workers.every((worker) => worker.process() === null), 'every worker has ended')
   for (const worker of workers) await worker.link.close()

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { NUMBER_TYPES } from '../../postgres/number-types.ts'
+import { onlooker } from '../../postgres/onlooker.ts'
 import type { LoggedRequest } from '../simulated-provider.ts'
 import {
   compareLedgers,
@@ -49,7 +49,7 @@ export async function judge(
   requests: readonly LoggedRequest[],
   results: readonly ResultRow[],
 ): Promise<Records & TwoLedgers> {
-  const client = new pg.Client({ connectionString: databaseUrl, types: NUMBER_TYPES })
+  const client = new pg.Client(onlooker(databaseUrl))
   await client.connect()
   try {
     const ask = async <T>(text: string) => (await client.query(text)).rows as readonly T[]

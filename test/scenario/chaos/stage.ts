@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
+import { onlooker } from '../../postgres/onlooker.ts'
 import { sluice, until } from '../sluice-process.ts'
 import { parseResults, type ResultRow } from '../two-ledgers.ts'
 import { AUDIT } from './records.ts'
@@ -52,7 +53,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
   const run = (...args: string[]) => sluice(args, { cwd: dir, env })
   const migrated = await run('migrate')
   if (migrated.code !== 0) throw new Error(migrated.stderr)
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, connectionTimeoutMillis: 2_000 })
+  const pool = new pg.Pool({ ...onlooker(databaseUrl), max: 2, connectionTimeoutMillis: 2_000 })
   pool.on('error', (error) => log(`(the trial's own connection: ${error.message})`))
   await pool.query(AUDIT)
   const ask = async <T>(text: string, values: readonly unknown[] = []) =>
