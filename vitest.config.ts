@@ -30,6 +30,7 @@ export default defineConfig({
       },
     ],
     pool: 'forks',
+    maxWorkers: 2,
     globalSetup: ['test/postgres/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 30_000,

@@ -47,9 +47,14 @@ async function measure(blobDir: string, dir: string, workers: number): Promise<s
     const [began, doneAtFirst] = [performance.now(), (await ask<{ n: number }>(DONE)).n]
     while ((await ask<{ n: number }>('select open_chunks as n from jobs')).n > 0) await sleep(100)
     const seconds = (performance.now() - began) / 1000
+    while ((await ask<{ n: number }>(ENDED)).n === 0) await sleep(50)
+    const finalizing = (performance.now() - began) / 1000 - seconds
     const after = await ask<Totals>(TOTALS)
     const workerCpuMs = fleet.reduce((sum, { pid }) => sum + cpuOf(pid ?? 0), 0)
-    const size = await ask<{ bytes: number }>(SIZE)
+    const size = await ask<{ bytes: number; chunks: number }>(SIZE)
+    const readingBegan = performance.now()
+    sluice('results', '-o', join(blobDir, 'results.jsonl'))
+    const reading = (performance.now() - readingBegan) / 1000
     const chunks = (await ask<{ n: number }>('select chunks_total as n from jobs')).n
     const per = (total: number) => (total / rows).toFixed(3)
     return [
@@ -58,7 +63,9 @@ async function measure(blobDir: string, dir: string, workers: number): Promise<s
       `${Math.round((workerCpuMs / rows) * 1000)} µs of a worker's CPU a row`,
       `${Math.round(((cpuOfDatabase(cluster.url) - databaseCpuMs) / rows) * 1000)} µs of the database's`,
       `${per(after.commits - before.commits)} transactions a row`,
-      `${Math.round(size.bytes / rows)} B stored and ${Math.round((after.wal - before.wal) / rows)} B of WAL a row`,
+      `${Math.round(size.bytes / rows)} B stored and ${Math.round((after.wal - before.wal) / rows)} B of WAL a row, ${Math.round(size.chunks / chunks)} B a chunk`,
+      `${finalizing.toFixed(1)} s to finalize`,
+      `${Math.round(rows / reading)} rows/s of results read`,
     ].join('   ')
   } finally {
     for (const worker of fleet) worker.kill('SIGKILL')
@@ -75,8 +82,10 @@ interface Totals {
 
 const TOTALS = `select (select sum(xact_commit) from pg_stat_database) as commits, pg_current_wal_lsn() - '0/0'::pg_lsn as wal`
 const DONE = `select count(*) as n from chunks where state = 'done'`
-const SIZE = `select sum(pg_total_relation_size(inhrelid)) as bytes from pg_inherits
-  where inhparent in ('rows'::regclass, 'attempts'::regclass)`
+const ENDED = `select count(*) as n from jobs where state = 'completed'`
+const SIZE = `select pg_total_relation_size('chunks') as chunks,
+  (select sum(pg_total_relation_size(inhrelid)) from pg_inherits where inhparent in ('rows'::regclass, 'attempts'::regclass))
+    + pg_total_relation_size('answers') as bytes`
 
 /** CPU that a process has used so far. */
 function cpuOf(pid: number): number {

@@ -93,7 +93,7 @@ describe('a rolling upgrade', () => {
     const again = folder.start('worker', '--until-idle')
     for (const worker of [...news, again]) expect(await worker.ended, worker.stderr()).toBe(0)
     await expectAllOnce(folder, young, 900, simulated.requests().length)
-  })
+  }, 180_000)
 
   it('old workers leave in order before a step that they cannot work with, and a new one ends the job', async () => {
     const { folder, simulated, old } = await underWay(400)
@@ -120,5 +120,5 @@ describe('a rolling upgrade', () => {
     const last = await young.run('worker', '--until-idle')
     expect(last.code, last.stderr).toBe(0)
     await expectAllOnce(folder, young, 400, simulated.requests().length)
-  })
+  }, 180_000)
 })
