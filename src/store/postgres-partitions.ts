@@ -28,6 +28,8 @@ export interface Partition {
   readonly name: string
   /** As `create table … partition of … for values` takes it. */
   readonly values: string
+  /** Of attempts: from the first id, up to the second. */
+  readonly ids?: readonly [string, string]
 }
 
 /** Where the rows of a bucket lie. */
@@ -49,7 +51,8 @@ export function attemptsPartition(atMs: number, ahead = 0): Partition {
   const [year, month] = [day.getUTCFullYear(), day.getUTCMonth() + ahead]
   const [from, to] = [Date.UTC(year, month), Date.UTC(year, month + 1)]
   const name = `attempts_${new Date(from).toISOString().slice(0, 7).replace('-', '_')}`
-  return { table: 'attempts', name, values: `from ('${idBound(from)}') to ('${idBound(to)}')` }
+  const ids = [idBound(from), idBound(to)] as const
+  return { table: 'attempts', name, values: `from ('${ids[0]}') to ('${ids[1]}')`, ids }
 }
 
 /** The end of the month of a partition of attempts, by its name; `null` for the name of anything else. */
@@ -67,13 +70,27 @@ export function idBound(atMs: number): string {
  * Makes the partition if it is missing, inside the caller's transaction. It is made apart and then attached, which hinders nobody: to be made
  * as a part of its table it would have to wait for everyone who uses that, and they for it.
  */
-export async function makePartition(session: Session, { table, name, values }: Partition): Promise<void> {
+export async function makePartition(session: Session, partition: Partition): Promise<void> {
+  const { table, name, values, ids } = partition
   await session.query(`select pg_advisory_xact_lock(${PARTITION_LOCK})`)
-  const found = (await listPartitions(session, table)).find((partition) => partition.name === name)
+  const found = (await listPartitions(session, table)).find((known) => known.name === name)
   if (found?.place === 'attached') return
   if (found?.place === 'loose') await session.query(`drop table ${name}`)
   await session.query(`create table ${name} (like ${table} including all) ${PARTITIONED[table]}`)
+  if (ids !== undefined) await moveStrays(session, name, ids)
   await session.query(`alter table ${table} attach partition ${name} for values ${values}`)
+}
+
+/**
+ * Takes over what a wrong clock has sent ahead of its month: PostgreSQL attaches no partition whose rows the default one holds. To attach it keeps
+ * everybody out of that anyway.
+ */
+async function moveStrays(session: Session, name: string, [from, to]: readonly [string, string]): Promise<void> {
+  await session.query('lock table attempts_other in access exclusive mode')
+  await session.query(
+    `with moved as (delete from attempts_other where id >= '${from}' and id < '${to}' returning *)
+     insert into ${name} select * from moved`,
+  )
 }
 
 /**

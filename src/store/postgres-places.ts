@@ -1,12 +1,14 @@
 import type { StoreTx } from '../domain/store-tx.ts'
 import {
   attemptsPartition,
+  listPartitions,
   makePartition,
   ownBucket,
   type Partition,
   rowsPartition,
   weekBucket,
 } from './postgres-partitions.ts'
+import type { Session } from './postgres-session.ts'
 import type { PostgresWriter } from './postgres-writer.ts'
 
 /** Months of attempts and weeks of rows that are made ahead. */
@@ -21,8 +23,8 @@ export interface PostgresPlaces {
   bucketFor(atMs: number): Promise<number>
   /** The bucket that a job of so many rows has to itself, with its partition made; `null` for a small one. */
   ownBucket(tx: StoreTx, jobNo: number, rows: number): Promise<number | null>
-  /** Makes the partitions of the time around `atMs`. */
-  prepare(atMs: number): Promise<void>
+  /** Makes the partitions of this time and of the time to come, as the database's clock has it, where they are missing. */
+  prepare(): Promise<void>
 }
 
 /** Jobs of more than `ownBucketRows` get a partition of rows to themselves. */
@@ -47,12 +49,22 @@ export function postgresPlaces(writer: PostgresWriter, ownBucketRows: number): P
       await makePartition(writer.session(tx), rowsPartition(bucket))
       return bucket
     },
-    prepare(atMs: number) {
-      const months = Array.from({ length: MONTHS_AHEAD + 1 }, (_, ahead) => attemptsPartition(atMs, ahead))
-      const weeks = Array.from({ length: WEEKS_AHEAD + 1 }, (_, ahead) =>
-        rowsPartition(weekBucket(atMs + ahead * WEEK_MS)),
-      )
-      return make([...months, ...weeks])
+    async prepare() {
+      const missing = await writer.write((tx) => missingPartitions(writer.session(tx)))
+      if (missing.length > 0) await make(missing)
     },
   })
+}
+
+/** The partitions that should be there by now, and are not. */
+async function missingPartitions(session: Session): Promise<readonly Partition[]> {
+  const { rows } = await session.query<{ now: number }>(
+    'select floor(extract(epoch from clock_timestamp()) * 1000)::int8 as now',
+  )
+  const now = rows[0]?.now ?? 0
+  const months = Array.from({ length: MONTHS_AHEAD + 1 }, (_, ahead) => attemptsPartition(now, ahead))
+  const weeks = Array.from({ length: WEEKS_AHEAD + 1 }, (_, ahead) => rowsPartition(weekBucket(now + ahead * WEEK_MS)))
+  const known = [...(await listPartitions(session, 'rows')), ...(await listPartitions(session, 'attempts'))]
+  const attached = new Set(known.filter(({ place }) => place === 'attached').map(({ name }) => name))
+  return [...months, ...weeks].filter(({ name }) => !attached.has(name))
 }

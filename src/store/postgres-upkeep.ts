@@ -36,7 +36,7 @@ interface UpkeepOptions {
 /** Clean-up of a PostgreSQL store: what is old goes partition by partition, at no cost per row. */
 export function postgresUpkeep({ database, places, session, runtime }: UpkeepOptions): Upkeep {
   return Object.freeze({
-    prepare: () => places.prepare(runtime.now()),
+    prepare: () => places.prepare(),
     async dropOld({ rowsBeforeMs, attemptsBeforeMs }: DropRequest): Promise<Dropped> {
       const jobs = rowsBeforeMs === null ? [] : await forgetBuckets(database, rowsBeforeMs, runtime.now())
       const own = await openSession({ ...session, statementMs: 0, settings: { lock_timeout: DETACH_WAIT } })

@@ -46,7 +46,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const places = postgresPlaces(writer, options.ownBucketRows ?? OWN_BUCKET_ROWS)
   try {
     await ensureSchema(reader.db, options)
-    await places.prepare(runtime.now())
+    await places.prepare()
   } catch (error) {
     await writer.close()
     await reader.close()

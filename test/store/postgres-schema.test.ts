@@ -9,10 +9,12 @@ import {
   answerRows,
   claim,
   completeChunk,
+  intentOf,
   newJob,
   nextId,
   outcomeOf,
   queuedJob,
+  record,
   segmentOf,
   T,
 } from '../conformance/store-fixture.ts'
@@ -230,6 +232,33 @@ describe.skipIf(noPostgres !== null)(`the schema on PostgreSQL (${noPostgres ?? 
       expect(await partitions('attempts')).not.toContain(month)
       await store.upkeep.prepare()
       expect(await partitions('attempts')).toContain(month)
+    })
+
+    it('take over what a wrong clock has sent ahead of its month', async () => {
+      const store = await open()
+      const { jobNo } = await queuedJob(store, [1])
+      const held = await claim(store, jobNo, 0)
+      // As it is before the janitor has made that month.
+      const month = attemptsPartition(systemRuntime().now(), 2).name
+      await ask(database.url, `drop table sluice.${month}`)
+      const inTwoMonths = new Date()
+      inTwoMonths.setUTCMonth(inTwoMonths.getUTCMonth() + 2, 15)
+      const id = `${inTwoMonths.getTime().toString(16).padStart(12, '0').replace(/^.{8}/, '$&-')}-7000-8000-000000000001`
+      await record(store, held, { intents: [intentOf(held, 0, { id })] })
+      expect(await ask(database.url, 'select * from sluice.attempts_other')).toHaveLength(1)
+
+      await open()
+      expect(await partitions('attempts')).toContain(month)
+      expect(await ask(database.url, `select * from sluice.${month}`)).toHaveLength(1)
+      expect(await ask(database.url, 'select * from sluice.attempts_other')).toHaveLength(0)
+      expect(await store.attempts.ofRow(jobNo, 0)).toMatchObject([{ id, state: 'open' }])
+    })
+
+    it('are not asked of a clock that is wrong', async () => {
+      const runtime = { ...systemRuntime(), now: () => T + 400 * DAY_MS }
+      await open({ runtime })
+      expect(await partitions('attempts')).toContain(attemptsPartition(systemRuntime().now()).name)
+      expect(await partitions('attempts')).not.toContain(attemptsPartition(T + 400 * DAY_MS).name)
     })
 
     it('take attempts of any time, known or not', async () => {

@@ -47,6 +47,10 @@ export interface ChaosFigures extends TwoLedgers, Records {
 
 const PRICE = ['--price-input', '0.25', '--price-output', '2.00']
 
+/** What a worker says that finds no database when it starts. */
+const NO_DATABASE =
+  /the database cannot be used: .*(connection|starting up|shutting down|recovery|No space left|ECONN)/i
+
 /** Room for the database of the trial, so that it can be filled up. */
 const DISK_MIB = 3_000
 
@@ -114,7 +118,7 @@ async function newWorker(trial: ChaosTrial, cluster: Cluster, stage: Stage, deat
     onDeath(name, code, stderr) {
       trial.log(`${name} ended by itself: ${code}\n${stderr}`)
       // One that finds no database when it starts says so and ends; whoever keeps the fleet running starts it again.
-      if (stderr.includes('the database cannot be used')) setTimeout(() => worker.start(), 1_000).unref()
+      if (NO_DATABASE.test(stderr)) setTimeout(() => worker.start(), 1_000).unref()
       else deaths.push(`${name}: ${code}: ${stderr.trimEnd().split('\n').at(-1)}`)
     },
   })
