@@ -17,6 +17,13 @@ const [rows = 1_000_000, ...given] = process.argv.slice(2).map(Number)
 const fleets = given.length > 0 ? given : [1, 2, 4]
 const BIN = new URL('../dist/cli/main.js', import.meta.url).pathname
 
+const TOTALS = `select (select sum(xact_commit) from pg_stat_database) as commits, pg_current_wal_lsn() - '0/0'::pg_lsn as wal`
+const DONE = `select count(*) as n from chunks where state = 'done'`
+const ENDED = `select count(*) as n from jobs where state = 'completed'`
+const SIZE = `select pg_total_relation_size('chunks') as chunks,
+  (select sum(pg_total_relation_size(inhrelid)) from pg_inherits where inhparent in ('rows'::regclass, 'attempts'::regclass))
+    + pg_total_relation_size('answers') as bytes`
+
 await inTempDir(async (dir) => {
   await writeTickets(join(dir, 'tickets.csv'), rows)
   for (const workers of fleets) console.log(await measure(join(dir, String(workers)), dir, workers))
@@ -79,13 +86,6 @@ interface Totals {
   readonly commits: number
   readonly wal: number
 }
-
-const TOTALS = `select (select sum(xact_commit) from pg_stat_database) as commits, pg_current_wal_lsn() - '0/0'::pg_lsn as wal`
-const DONE = `select count(*) as n from chunks where state = 'done'`
-const ENDED = `select count(*) as n from jobs where state = 'completed'`
-const SIZE = `select pg_total_relation_size('chunks') as chunks,
-  (select sum(pg_total_relation_size(inhrelid)) from pg_inherits where inhparent in ('rows'::regclass, 'attempts'::regclass))
-    + pg_total_relation_size('answers') as bytes`
 
 /** CPU that a process has used so far. */
 function cpuOf(pid: number): number {

@@ -21,7 +21,6 @@ export function brokenPromises(figures: ChaosFigures): readonly string[] {
       `the ledger (${figures.ledgerNano}) is below the bill (${figures.billNano})`,
     ],
     [figures.lost <= figures.inFlight, `${figures.lost} lost, ${figures.inFlight} in flight when they were struck`],
-    [figures.lostUnstruck === 0, `${figures.lostUnstruck} attempts were lost by workers that nothing had happened to`],
     [figures.sentAgain <= figures.inFlight, `${figures.sentAgain} rows sent again, ${figures.inFlight} in flight`],
     [figures.outcomesOutOfTurn === 0, `${figures.outcomesOutOfTurn} outcomes by workers whose epoch had passed`],
     [figures.outcomesUnpaid === 0, `${figures.outcomesUnpaid} rows succeeded without an attempt that was booked`],

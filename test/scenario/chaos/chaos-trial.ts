@@ -39,7 +39,10 @@ export interface ChaosFigures extends TwoLedgers, Records {
   readonly rows: number
   /** Attempts that stood open in the hands of a worker when it was struck. */
   readonly inFlight: number
-  /** Of the attempts booked as lost, those that were in the hands of no worker that was struck. */
+  /**
+   * Of the attempts booked as lost, those that nobody had noted. What a worker begins after its link has become slow, or while it drains, is not
+   * noted, and its lease may run out all the same.
+   */
   readonly lostUnstruck: number
   /** Worker processes that ended though nobody asked them to. */
   readonly deaths: readonly string[]
@@ -115,10 +118,10 @@ async function newWorker(trial: ChaosTrial, cluster: Cluster, stage: Stage, deat
     databasePort: Number(new URL(cluster.url).port),
     env: stage.env,
     concurrency: trial.concurrency,
-    onDeath(name, code, stderr) {
+    onDeath(name, code, { stderr, hadJoined }) {
       trial.log(`${name} ended by itself: ${code}\n${stderr}`)
       // One that finds no database when it starts says so and ends; whoever keeps the fleet running starts it again.
-      if (NO_DATABASE.test(stderr)) setTimeout(() => worker.start(), 1_000).unref()
+      if (!hadJoined && NO_DATABASE.test(stderr)) setTimeout(() => worker.start(), 1_000).unref()
       else deaths.push(`${name}: ${code}: ${stderr.trimEnd().split('\n').at(-1)}`)
     },
   })

@@ -20,6 +20,13 @@ export interface ChaosWorker {
   end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | NodeJS.Signals | null>
 }
 
+/** What a process that has ended had said. */
+export interface LastWords {
+  readonly stderr: string
+  /** It had found the database and was on the fleet's list. */
+  readonly hadJoined: boolean
+}
+
 const CLOCK = new URL('./clock-jump.ts', import.meta.url).href
 
 /** Makes a worker whose commands find the database behind its link. It is not started yet. */
@@ -30,7 +37,7 @@ export async function chaosWorker(options: {
   readonly env: (port: number, name: string) => Readonly<Record<string, string>>
   readonly concurrency: number
   /** Hears when a process has ended that was not asked to. */
-  readonly onDeath: (name: string, code: number | NodeJS.Signals, stderr: string) => void
+  readonly onDeath: (name: string, code: number | NodeJS.Signals, last: LastWords) => void
 }): Promise<ChaosWorker> {
   const { name, dir } = options
   const link = await openLink(options.databasePort)
@@ -52,7 +59,8 @@ export async function chaosWorker(options: {
       void started.ended.then((code) => {
         if (process !== started) return
         process = null
-        options.onDeath(name, code, started.stderr())
+        const hadJoined = started.stdout().includes('"type":"worker"')
+        options.onDeath(name, code, { stderr: started.stderr(), hadJoined })
       })
     },
     async end(signal) {
