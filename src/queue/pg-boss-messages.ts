@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { JobAttempt } from 'pg-boss'
 import {
+  COUNTS,
   DEAD_QUEUE,
   type Handle,
   JOBS,
@@ -98,17 +99,12 @@ export async function takeDeadLetters(db: Handle, limit: number): Promise<readon
 const ofDead = sql.raw(`name = '${DEAD_QUEUE}'`)
 const ALL_OURS: RawBuilder<unknown> = sql`(${OURS} or ${ofDead})`
 
-const COUNTS = sql`
-  count(*) filter (where state < 'active' and start_after <= ${NOW}) as ready,
-  count(*) filter (where state < 'active' and start_after > ${NOW}) as delayed,
-  count(*) filter (where state = 'active') as leased`
-
 type Counts = Readonly<Record<'ready' | 'delayed' | 'leased', number>>
 
 /** A job's messages by what they wait for. */
 export async function readDepth(db: Handle, jobNo: number) {
   const { rows } = await sql<Counts & { next_due: number | null }>`
-    select ${COUNTS}, round(extract(epoch from
+    select ${sql.raw(COUNTS)}, round(extract(epoch from
       min(start_after) filter (where state < 'active' and start_after > ${NOW})) * 1000) as next_due
     from ${JOBS} where ${OURS} and state <= 'active' and group_tier = ${String(jobNo)}`.execute(db)
   return { ...countsOf(rows[0]), nextDueMs: numberOrNull(rows[0]?.next_due) }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { PgBoss } from 'pg-boss'
-import { DEAD_QUEUE, type Handle, HEARTBEAT_S, QUEUE, RETRY_LIMIT, SCHEMA } from './pg-boss-tables.ts'
+import { COUNTS, DEAD_QUEUE, type Handle, HEARTBEAT_S, QUEUE, RETRY_LIMIT, SCHEMA } from './pg-boss-tables.ts'
 
 /** Far above the longest chunk: a chunk's time is not the queue's business, its worker's heartbeat is. pg-boss allows less than a day. */
 const EXPIRE_S = 23 * 3600
@@ -20,10 +20,7 @@ const INDEXES = `
 
 /** What waits and what is held, in one row: for `total()`, and for those outside who decide how many workers there should be. */
 const BACKLOG = `
-  create or replace view ${SCHEMA}.backlog as select
-    count(*) filter (where state < 'active' and start_after <= ${SCHEMA}.job_now()) as ready,
-    count(*) filter (where state < 'active' and start_after > ${SCHEMA}.job_now()) as delayed,
-    count(*) filter (where state = 'active') as leased,
+  create or replace view ${SCHEMA}.backlog as select ${COUNTS},
     extract(epoch from max(${SCHEMA}.job_now() - start_after)
       filter (where state < 'active' and start_after <= ${SCHEMA}.job_now())) as oldest_ready_s
   from ${SCHEMA}.job_common where name = '${QUEUE}' and state <= 'active'`

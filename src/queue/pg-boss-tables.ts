@@ -26,6 +26,12 @@ export const SILENT = sql.raw(
   `greatest(heartbeat_on, pg_postmaster_start_time()) + heartbeat_seconds * interval '1s' <= ${SCHEMA}.job_now()`,
 )
 
+/** Messages by what they wait for, as columns. */
+export const COUNTS = `
+  count(*) filter (where state < 'active' and start_after <= ${SCHEMA}.job_now()) as ready,
+  count(*) filter (where state < 'active' and start_after > ${SCHEMA}.job_now()) as delayed,
+  count(*) filter (where state = 'active') as leased`
+
 /** What the queue needs of the store's database, which must be PostgreSQL. */
 export interface PgBossDatabase {
   readonly reader: Handle

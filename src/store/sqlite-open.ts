@@ -57,8 +57,6 @@ function prepareFile(handle: DatabaseSync, path: string): void {
   handle.exec('pragma synchronous = full')
   handle.exec(`pragma cache_size = -${WRITE_CACHE_KIB}`)
   handle.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
-  // A checkpoint syncs the database itself: four times as rare as by default, it takes a tenth off a row's cost. The WAL stays at some 16 MB.
-  handle.exec('pragma wal_autocheckpoint = 4000')
   // A WAL that one long read made large is cut back.
   handle.exec('pragma journal_size_limit = 67108864')
 }

@@ -30,6 +30,14 @@ export async function ageFleet(store: Pick<StoreDatabase, 'write' | 'handle'>, m
   })
 }
 
+/** A tenant beside the default one. */
+export async function addTenant(store: Pick<StoreDatabase, 'write' | 'handle'>, tenantNo: number): Promise<void> {
+  await store.write(async (tx) => {
+    const row = { tenant_no: tenantNo, name: `tenant ${tenantNo}` }
+    await store.handle(tx).insertInto('tenants').values(row).execute()
+  })
+}
+
 /** When everything in these tests happens. */
 export const T = 1_700_000_000_000
 

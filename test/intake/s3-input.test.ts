@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { describeInput } from '../../src/intake/describe-input.ts'
 import { hashInput } from '../../src/intake/hash-input.ts'
 import { literal, withDuckDb } from '../../src/table/duckdb.ts'
 import { type S3Server, startS3Server } from '../blob/s3-server/server.ts'
+import { runIntakeChild } from './intake-child.ts'
 import { memoryManifest } from './memory-manifest.ts'
 import { type Asked, inputOf, workplace } from './workplace.ts'
 
@@ -181,23 +180,9 @@ describe('an input in object storage', () => {
   })
 })
 
-const CHILD = join(import.meta.dirname, 'kill-child.ts')
-
 /** Runs the child to its end, or kills it -9 behind a segment. Returns its last line. */
-async function run(dir: string, killBehind: number | null): Promise<string> {
-  const argv = [CHILD, dir, String(killBehind), 's3://inputs/input.csv']
-  const child = spawn(process.execPath, argv, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...server.env },
-  })
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
-  let last = ''
-  for await (const line of createInterface({ input: child.stdout })) {
-    last = line
-    if (line === `segment ${killBehind}`) child.kill('SIGKILL')
-  }
-  await exited
-  return last
+function run(dir: string, killBehind: number | null): Promise<string> {
+  return runIntakeChild(dir, killBehind, { source: 's3://inputs/input.csv', env: server.env })
 }
 
 it('an intake from object storage that is killed -9 goes on by ranged reads, and comes to the same end', async () => {

@@ -2,7 +2,7 @@ import { describe } from 'vitest'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openPostgresStore, type PostgresStore } from '../../src/store/postgres.ts'
 import { storeConformance } from '../conformance/store.ts'
-import { ageFleet } from '../conformance/store-fixture.ts'
+import { addTenant, ageFleet } from '../conformance/store-fixture.ts'
 import { migratedDatabase, noPostgres } from '../postgres/database.ts'
 
 describe.skipIf(noPostgres !== null)(`PostgreSQL (${noPostgres ?? 'is there'})`, () => {
@@ -19,15 +19,7 @@ describe.skipIf(noPostgres !== null)(`PostgreSQL (${noPostgres ?? 'is there'})`,
       store,
       openAnother: open,
       pass: (ms) => ageFleet(store, ms),
-      async addTenant(tenantNo) {
-        await store.write(async (tx) => {
-          await store
-            .handle(tx)
-            .insertInto('tenants')
-            .values({ tenant_no: tenantNo, name: `tenant ${tenantNo}` })
-            .execute()
-        })
-      },
+      addTenant: (tenantNo) => addTenant(store, tenantNo),
       async close() {
         for (const one of opened) await one.close()
         await database.drop()

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
 import { storeConformance } from '../conformance/store.ts'
-import { ageFleet } from '../conformance/store-fixture.ts'
+import { addTenant, ageFleet } from '../conformance/store-fixture.ts'
 
 storeConformance('sqlite', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-store-'))
@@ -19,15 +19,7 @@ storeConformance('sqlite', async () => {
     store,
     openAnother: open,
     pass: (ms) => ageFleet(store, ms),
-    async addTenant(tenantNo) {
-      await store.write(async (tx) => {
-        await store
-          .handle(tx)
-          .insertInto('tenants')
-          .values({ tenant_no: tenantNo, name: `tenant ${tenantNo}` })
-          .execute()
-      })
-    },
+    addTenant: (tenantNo) => addTenant(store, tenantNo),
     async close() {
       for (const one of opened) await one.close()
       await rm(dir, { recursive: true })
