@@ -3,10 +3,10 @@ import type { HeldChunk, RowTask } from './held-chunk.ts'
 /** Rows that wait for a slot: one line per account, and in it one line per job, served in turn, so that no job holds up another. */
 export interface ReadyQueues {
   push(account: string, task: RowTask): void
-  /** The row whose turn it is; rows that may not run any more are dropped on the way. */
-  peek(account: string, mayRun: (task: RowTask) => boolean): RowTask | null
+  /** The row whose turn it is, jobs in `heldUp` being passed over; rows that may not run any more are dropped on the way. */
+  peek(account: string, mayRun: (task: RowTask) => boolean, heldUp: ReadonlySet<number>): RowTask | null
   /** Takes the row that `peek` showed, and passes the turn on. */
-  shift(account: string): void
+  take(account: string, shown: RowTask): void
   accounts(): Iterable<string>
   drop(held: HeldChunk): void
 }
@@ -38,10 +38,11 @@ export function createReadyQueues(): ReadyQueues {
       jobs.set(jobNo, line)
       line.tasks.push(task)
     },
-    peek(account: string, mayRun: (task: RowTask) => boolean) {
+    peek(account: string, mayRun: (task: RowTask) => boolean, heldUp: ReadonlySet<number>) {
       const jobs = accounts.get(account)
       if (jobs === undefined) return null
       for (const [jobNo, line] of jobs) {
+        if (heldUp.has(jobNo)) continue
         while (line.head < line.tasks.length) {
           const task = line.tasks[line.head] as RowTask
           if (mayRun(task)) return task
@@ -51,11 +52,11 @@ export function createReadyQueues(): ReadyQueues {
       }
       return null
     },
-    shift(account: string) {
+    take(account: string, shown: RowTask) {
       const jobs = accounts.get(account)
-      const first = jobs?.entries().next().value
-      if (jobs === undefined || first === undefined) return
-      const [jobNo, line] = first
+      const { jobNo } = shown.held.claim
+      const line = jobs?.get(jobNo)
+      if (jobs === undefined || line === undefined) return
       advance(line)
       jobs.delete(jobNo)
       if (line.head < line.tasks.length) jobs.set(jobNo, line)

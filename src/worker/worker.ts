@@ -129,7 +129,7 @@ function joinParts(deps: WorkerDeps) {
   const onIdle = (held: HeldChunk) => {
     if (held.stale || held.run.stop !== null) wake.call()
   }
-  const pool: Pool = createPool(deps, { recorder, guard, hangUp: hangUp.signal, onIdle, onDefect: fail })
+  const pool: Pool = createPool(deps, { recorder, guard, gates: [], hangUp: hangUp.signal, onIdle, onDefect: fail })
   const shelf: Shelf = createShelf(deps, { recorder, guard, pool })
   const departure = createDeparture(runtime, { wake, hangUp, leave })
   const finishing: Finishing = createFinishing(deps, {

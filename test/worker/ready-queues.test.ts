@@ -4,6 +4,7 @@ import type { HeldChunk, RowTask } from '../../src/worker/held-chunk.ts'
 import { createReadyQueues } from '../../src/worker/ready-queues.ts'
 
 const anyRow = () => true
+const NOBODY: ReadonlySet<number> = new Set()
 
 function chunkOf(jobNo: number): HeldChunk {
   return { claim: { jobNo, chunkNo: 0, epoch: 1 } } as HeldChunk
@@ -16,8 +17,8 @@ function rowOf(held: HeldChunk, index: number): RowTask {
 /** Takes all that may run, as `job/row`. */
 function drain(queues: ReturnType<typeof createReadyQueues>, mayRun: (task: RowTask) => boolean = anyRow): string[] {
   const taken: string[] = []
-  for (let task = queues.peek('a', mayRun); task !== null; task = queues.peek('a', mayRun)) {
-    queues.shift('a')
+  for (let task = queues.peek('a', mayRun, NOBODY); task !== null; task = queues.peek('a', mayRun, NOBODY)) {
+    queues.take('a', task)
     taken.push(`${task.held.claim.jobNo}/${task.row.index}`)
   }
   return taken
@@ -35,8 +36,18 @@ describe('rows that wait for a slot', () => {
   it('of one account do not hold up those of another', () => {
     const queues = createReadyQueues()
     queues.push('b', rowOf(chunkOf(1), 0))
-    expect(queues.peek('a', anyRow)).toBeNull()
-    expect(queues.peek('b', anyRow)?.row.index).toBe(0)
+    expect(queues.peek('a', anyRow, NOBODY)).toBeNull()
+    expect(queues.peek('b', anyRow, NOBODY)?.row.index).toBe(0)
+  })
+
+  it('of a job that is held up let those of the next one pass, and keep their place', () => {
+    const queues = createReadyQueues()
+    for (const job of [1, 2]) for (const index of [0, 1]) queues.push('a', rowOf(chunkOf(job), index))
+    const passing = queues.peek('a', anyRow, new Set([1])) as RowTask
+    expect(passing.held.claim.jobNo).toBe(2)
+    queues.take('a', passing)
+    expect(queues.peek('a', anyRow, new Set([1, 2]))).toBeNull()
+    expect(drain(queues)).toEqual(['1/0', '2/1', '1/1'])
   })
 
   it('go when their chunk is dropped, and only they', () => {
@@ -66,9 +77,9 @@ describe('rows that wait for a slot', () => {
             expected.push(`${job}/${n * 10_000 + row}`)
           }
           for (let count = 0; count < early; count++) {
-            const task = queues.peek('a', anyRow)
+            const task = queues.peek('a', anyRow, NOBODY)
             if (task === null) break
-            queues.shift('a')
+            queues.take('a', task)
             taken.push(`${task.held.claim.jobNo}/${task.row.index}`)
           }
         }
