@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openFileBlob } from '../src/blob/file.ts'
+import { AS_SPECIFIED } from '../src/domain/job.ts'
 import type { Spec } from '../src/domain/spec.ts'
 import { runIntake } from '../src/intake/run-intake.ts'
 import { sha256, systemRuntime } from '../src/runtime.ts'
@@ -42,7 +43,7 @@ async function measure(file: string, work: string, key: string | null): Promise<
     trigger: 'cli',
     triggerRef: null,
     jobKey: null,
-    settings: { concurrency: null, priority: null },
+    settings: AS_SPECIFIED,
     submission: '{}',
     atMs: runtime.now(),
   })

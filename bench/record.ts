@@ -1,5 +1,6 @@
 /**
- * How fast `Rows.record` is: intent, fact, outcome and answer of each row, durable, in groups as a worker makes them (architecture §3.5).
+ * How fast `Rows.record` is: intent, fact and outcome of each row, durable, in groups as a worker makes them (architecture §3.5), and before them
+ * the claim of its request.
  *
  *     node bench/record.ts [rows] [rows per group]
  */
@@ -8,7 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AttemptIntent } from '../src/domain/attempt.ts'
 import type { ChunkClaim } from '../src/domain/chunk.ts'
-import { NO_COUNTS } from '../src/domain/job.ts'
+import { AS_SPECIFIED, NO_COUNTS } from '../src/domain/job.ts'
 import type { Outcome } from '../src/domain/row.ts'
 import type { StoreTx } from '../src/domain/store-tx.ts'
 import { NO_USAGE } from '../src/domain/usage.ts'
@@ -35,7 +36,7 @@ const { job } = await store.jobs.create({
   trigger: 'cli',
   triggerRef: null,
   jobKey: null,
-  settings: { concurrency: null, priority: null },
+  settings: AS_SPECIFIED,
   submission: '{}',
   atMs: runtime.now(),
 })
@@ -83,6 +84,10 @@ async function run() {
   for (let first = 0; first < rows / CHUNK_ROWS; first += IN_FLIGHT) {
     const claims = await measured(() => claimFrom(first))
     const waiting = Array.from({ length: CHUNK_ROWS }, (_, row) => claims.map((claim) => intentOf(claim, row))).flat()
+    const asked = claims.map(({ chunkNo }) => waiting.filter((intent) => intent.chunkNo === chunkNo).map(wishOf))
+    await measured(async () => {
+      for (const wishes of asked) await store.answers.claim(DEFAULT_TENANT, 'spec:bench', wishes)
+    })
     let sent: readonly AttemptIntent[] = []
     while (waiting.length > 0 || sent.length > 0) {
       const intents = waiting.splice(0, perGroup)
@@ -107,6 +112,10 @@ async function claimFrom(first: number): Promise<readonly ChunkClaim[]> {
   return claims
 }
 
+function wishOf({ requestHash, jobNo: of, chunkNo, epoch, rowIndex }: AttemptIntent) {
+  return { requestHash, by: { jobNo: of, chunkNo, epoch, rowIndex }, over: null }
+}
+
 async function completeAll(tx: StoreTx, claims: readonly ChunkClaim[]): Promise<void> {
   for (const claim of claims) await store.chunks.complete(tx, claim, runtime.now())
 }
@@ -125,7 +134,9 @@ function intentOf(claim: ChunkClaim, row: number): AttemptIntent {
     startedAtMs: runtime.now(),
     worstInputTokens: 900,
     worstOutputTokens: 200,
+    worstCacheWriteTokens: 0,
     worstCostNano: 625_000,
+    priceNo: null,
   }
 }
 
@@ -147,11 +158,7 @@ function groupOf(
       usage,
       costNano: 180_000,
     })),
-    outcomes: ended.map((intent) => ({
-      claim: intent,
-      outcome: outcomeOf(intent, endedAtMs),
-      answerScope: 'spec:bench',
-    })),
+    outcomes: ended.map((intent) => ({ claim: intent, outcome: outcomeOf(intent, endedAtMs) })),
     deltas: claims.map((claim) => {
       const count = ended.filter((intent) => intent.chunkNo === claim.chunkNo).length
       const tokens = { inputTokens: 400 * count, outputTokens: 40 * count, costNano: 180_000 * count }

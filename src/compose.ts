@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { openFileBlob } from './blob/file.ts'
 import type { Config, SharedState } from './config.ts'
 import type { PriceSpec } from './domain/spec.ts'
+import { StorageFailure } from './domain/storage-failure.ts'
 import { createEngine } from './engine/create-engine.ts'
 import type { EngineDeps } from './engine/engine-deps.ts'
 import type { Engine } from './engine.ts'
@@ -10,6 +11,9 @@ import { SluiceError } from './errors.ts'
 import { createEvents } from './events.ts'
 import { createLiveLane } from './lane/live.ts'
 import { createAdaptiveGovernor } from './limit/adaptive.ts'
+import { createFleetShare } from './limit/fleet-share.ts'
+import { createOwnShare } from './limit/own-share.ts'
+import type { Share } from './limit/share.ts'
 import { createModels } from './provider/registry.ts'
 import { createTransport } from './provider/transport.ts'
 import { createEmbeddedQueue } from './queue/embedded.ts'
@@ -21,7 +25,7 @@ import { DEFAULT_SIMULATED_PRICE } from './simulator/price.ts'
 import { startSimulatorServer } from './simulator/server.ts'
 import { createSimulator } from './simulator/simulator.ts'
 import { openSqliteStore } from './store/sqlite.ts'
-import { DEFAULT_TENANT } from './store/store.ts'
+import { DEFAULT_TENANT, type Store } from './store/store.ts'
 import { writeParquet } from './table/write-parquet.ts'
 import { STORAGE_PATIENCE_MS } from './worker/storage-guard.ts'
 
@@ -48,10 +52,13 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     transport: createTransport(),
     simulator: inProcessSimulator(runtime),
   })
+  const share = config.shared === null ? createOwnShare(runtime) : shareOfFleet(state.store, runtime)
   const governor = createAdaptiveGovernor({
     runtime,
+    share,
     defaultMax: DEFAULT_CONCURRENCY,
     onHold: (account, untilMs, cause) => events.emit('limit.wait', { account, untilMs, cause }),
+    onBound: (account, limit, untilMs) => events.emit('limit.bound', { account, limit, untilMs }),
     onChange: (account, concurrency, reason) => events.emit('limit.changed', { account, concurrency, reason }),
   })
   return createEngine({
@@ -68,8 +75,22 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     writeParquet,
     async close() {
       governor.close()
+      share.close()
       await models.close()
       await close()
+    },
+  })
+}
+
+/** The share of this process in the limits of the accounts that all workers on the database use. */
+function shareOfFleet({ limits }: Store, runtime: Runtime): Share {
+  return createFleetShare({
+    runtime,
+    fleet: limits,
+    by: `${hostname()}/${process.pid}/${runtime.uuid()}`,
+    onFailure(error) {
+      // A database that is away is the storage guard's to tell of: nothing can be written down then, and nothing is sent.
+      if (!(error instanceof StorageFailure)) process.emitWarning(error instanceof Error ? error : String(error))
     },
   })
 }
@@ -153,8 +174,7 @@ export async function migrateState({ dataDir, shared }: Config, runtime: Runtime
 function inProcessSimulator(runtime: Runtime) {
   const simulator = createSimulator({ nowMs: runtime.now, latency: SIMULATED_LATENCY })
   const fetch = simulatorFetch(simulator, { sleep: runtime.sleep })
-  const { input, output } = DEFAULT_SIMULATED_PRICE
-  const price: PriceSpec = { input, output, cachedInput: null }
+  const price: PriceSpec = { cachedInput: null, ...DEFAULT_SIMULATED_PRICE }
   return { fetch, price }
 }
 

@@ -1,11 +1,15 @@
+import type { BudgetView } from './domain/budget-view.ts'
 import type { Cause } from './domain/failure.ts'
-import type { Counters, Job, JobId, JobState, Priority } from './domain/job.ts'
+import type { Counters, Job, JobId, JobSettings, JobState } from './domain/job.ts'
+import type { Plan } from './domain/plan.ts'
 import type { Message } from './domain/request.ts'
 import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
 import type { AnyWork, FleetStatus, WorkAnyOptions } from './engine/any-work.ts'
+import type { CostReport, CostRequest } from './engine/cost-report.ts'
 import type { ExitCode, Finding } from './errors.ts'
 
 export type { AnyWork, FleetChunk, FleetMember, FleetStatus, WorkAnyOptions, WorkerStatus } from './engine/any-work.ts'
+export type { CostKey, CostLine, CostReport, CostRequest } from './engine/cost-report.ts'
 
 /**
  * The engine, as every face sees it: a few verbs. Each verb that changes a job can be repeated without harm, and works from any process
@@ -14,6 +18,11 @@ export type { AnyWork, FleetChunk, FleetMember, FleetStatus, WorkAnyOptions, Wor
 export interface Engine {
   /** Finds everything that is wrong with a spec and its input at once; spends nothing. */
   check(specPath: string, overrides?: SpecOverrides): Promise<CheckReport>
+  /**
+   * Says what a run would do, cost and take: goes over all of the input, and looks at earlier jobs of the spec. Spends nothing, except on the pilot
+   * that `pilot` asks for; one that does not come to its end leaves `plan` null, as errors of the spec do.
+   */
+  plan(request: PlanRequest): Promise<Planned>
   /**
    * Creates the job and reads its input into the snapshot. With a job key that is taken: attaches to that job (same spec and input), or throws
    * `job_key_conflict`. An intake that died before is continued. The job is `queued` when this returns (unless it is over already).
@@ -38,7 +47,8 @@ export interface Engine {
   cancel(id: JobId): Promise<Job>
   /** Opens a new round over the failed rows that match. */
   retry(id: JobId, request: RetryRequest): Promise<{ readonly job: Job; readonly rows: number }>
-  set(id: JobId, settings: { readonly concurrency?: number; readonly priority?: Priority }): Promise<Job>
+  /** Changes a job while it lives; workers see it at their next heartbeat. Throws `budget_unkeepable`. */
+  set(id: JobId, settings: Partial<JobSettings>): Promise<Job>
   /** The newest job, or the newest that stands in one of `states`. */
   latest(states?: readonly JobState[]): Promise<Job | null>
   jobs(options: {
@@ -67,6 +77,8 @@ export interface Engine {
   deadLetters(id: JobId, cause?: Cause): AsyncIterable<string>
   /** The completion report of the job as it stands. */
   report(id: JobId, format: 'md' | 'json'): Promise<string>
+  /** What all jobs have cost, trials among them, running ones as they stand, rolled up. */
+  costs(request: CostRequest): Promise<CostReport>
   /** One row: its input, outcome and attempts. `row` is its key or index. */
   row(id: JobId, row: string): Promise<RowView>
   /** What would be sent for the first rows of a job, rendered; nothing is sent. */
@@ -94,12 +106,38 @@ export interface SubmitRequest {
   /** `try`: which rows; absent: all. */
   readonly selection?: RowPick
   readonly signal?: AbortSignal
-  readonly onIntake?: (progress: {
-    readonly rows: number
-    readonly unreadable: number
-    readonly bytesRead: number
-    readonly bytesTotal: number | null
-  }) => void
+  /** The rows are a pilot of a plan. */
+  readonly pilot?: boolean
+  /** Runs what was planned: throws `plan_stale`, before anything is created, where spec, input or prices are not what they were. */
+  readonly plan?: Pick<Plan, 'id' | 'binding'>
+  readonly onIntake?: (progress: IntakeProgress) => void
+}
+
+/** How far the reading of an input has come. */
+export interface IntakeProgress {
+  readonly rows: number
+  readonly unreadable: number
+  readonly bytesRead: number
+  readonly bytesTotal: number | null
+}
+
+export interface PlanRequest {
+  readonly specPath: string
+  readonly overrides?: SpecOverrides
+  /** Compares the rows to run with the latest earlier job of the spec. */
+  readonly explain?: boolean
+  /** Asks so many of the rows to run, drawn at random, and counts with what they use. */
+  readonly pilot?: WorkOptions & { readonly rows: number }
+  readonly signal?: AbortSignal
+  readonly onIntake?: (progress: IntakeProgress) => void
+}
+
+export interface Planned {
+  /** As `check` gives them. */
+  readonly findings: readonly Finding[]
+  /** `null`: the spec has errors, or the pilot stands still. */
+  readonly plan: Plan | null
+  readonly pilot: JobStatus | null
 }
 
 /** Which rows of the input a trial takes. */
@@ -182,6 +220,8 @@ export interface JobStatus {
   readonly exitCode: ExitCode
   /** Model as asked, for the panel. */
   readonly model: string
+  /** `null`: it has none. */
+  readonly budget: BudgetView | null
 }
 
 export interface LiveStatus {

@@ -63,6 +63,18 @@ export const ERRORS = Object.freeze({
     exitCode: 2,
     httpStatus: 422,
   },
+  plan_stale: {
+    title: 'The spec, the input or a price is not what was planned',
+    hint: 'Make a new plan: `sluice plan <spec> -o plan.json`.',
+    exitCode: 2,
+    httpStatus: 409,
+  },
+  budget_unkeepable: {
+    title: 'A budget in dollars cannot be kept with the models of the job',
+    hint: 'Give model.price and model.params.max_output_tokens, or use a budget in tokens.',
+    exitCode: 2,
+    httpStatus: 422,
+  },
   row_not_found: {
     title: 'No such row',
     hint: 'Rows are named by input.key, else by their index.',

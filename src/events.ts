@@ -2,6 +2,7 @@ import type { ChunkRef } from './domain/chunk.ts'
 import type { Cause } from './domain/failure.ts'
 import type { Counters } from './domain/job.ts'
 import type { LimitSignal } from './domain/limit-signal.ts'
+import type { LimitFigure } from './domain/limit-text.ts'
 
 /** Everything that happens in a process and that somebody may want to know. Holds no row contents and no keys. */
 export interface EventMap {
@@ -27,6 +28,8 @@ export interface EventMap {
   'limit.signal': { readonly account: string; readonly signal: LimitSignal }
   'limit.changed': { readonly account: string; readonly concurrency: number; readonly reason: string }
   'limit.wait': { readonly account: string; readonly untilMs: number; readonly cause: Cause }
+  /** A request has to wait for a limit of its account. */
+  'limit.bound': { readonly account: string; readonly limit: LimitFigure; readonly untilMs: number }
   /** The fleet had taken this worker for dead; `null`: so long that nobody knew it any more. */
   'worker.lapsed': { readonly workerId: string; readonly silentMs: number | null }
   /** Something went wrong in a duty that this worker does for the fleet; its next turn comes. `jobNo`: which job it was about, where it was about one. */

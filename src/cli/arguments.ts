@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander'
 import { CAUSES, type Cause, isCause } from '../domain/failure.ts'
 import { JOB_STATES, type JobState } from '../domain/job.ts'
+import { type NanoUsd, parseUsd } from '../domain/money.ts'
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -8,6 +9,13 @@ const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h
 export function positiveInteger(text: string): number {
   if (!/^[1-9]\d{0,14}$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 1.')
   return Number(text)
+}
+
+/** A sum in dollars such as `20` or `0.25`, in nano-dollars. */
+export function dollars(text: string): NanoUsd {
+  const nano = parseUsd(text)
+  if (nano === null) throw new InvalidArgumentError('Expected dollars such as 20 or 0.25, with at most nine decimals.')
+  return nano
 }
 
 /** A whole number from 0. */

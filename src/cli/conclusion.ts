@@ -59,7 +59,8 @@ export function standingLines(context: CommandContext, status: JobStatus, interr
 
 const PAUSE_ADVICE: Readonly<Record<PauseReason, string | null>> = {
   user: null,
-  budget: 'The budget is used up: raise it, then go on.',
+  budget:
+    'To go on, raise it (`sluice set --budget-usd`, `--budget-tokens`); where it was a projection, going on is enough.',
   error_rate: 'Too many rows failed: look at the causes with `sluice failed` before going on.',
   provider_down: 'The provider does not answer: go on when it is back.',
   credentials: 'Set the variable named by model.api_key_env to a valid key, then go on.',

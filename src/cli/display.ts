@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update'
-import type { JobStatus, SubmitRequest } from '../engine.ts'
+import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { Runtime } from '../runtime.ts'
 import { createCadence } from './cadence.ts'
 import { clock, cost, count, counted, percentDone, rate } from './figures.ts'
@@ -7,8 +7,6 @@ import type { Output } from './output.ts'
 import { headLine, type PanelMoment, panelLines, phaseText, shownPercent, stateText } from './panel.ts'
 import type { Style } from './style.ts'
 import { clip } from './terminal-text.ts'
-
-export type IntakeProgress = Parameters<NonNullable<SubmitRequest['onIntake']>>[0]
 
 /** Shows a job's way to whoever looks at stderr, until closed. */
 export interface Display {

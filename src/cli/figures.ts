@@ -55,7 +55,7 @@ export function bar(done: number, total: number, width: number): string {
 }
 
 /** What has been spent, for people; where prices are unknown, that is said. */
-export function cost(counters: Counters): string {
+export function cost(counters: Pick<Counters, 'costNano' | 'unpriced'>): string {
   if (counters.unpriced === 0) return formatUsd(counters.costNano)
   return counters.costNano === 0 ? 'unknown' : `at least ${formatUsd(counters.costNano)}`
 }

@@ -1,10 +1,10 @@
+import { budgetEvent } from '../delivery/budget-text.ts'
 import { type Counters, isTerminal } from '../domain/job.ts'
 import { toUsd } from '../domain/money.ts'
-import type { JobStatus } from '../engine.ts'
+import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { ExitCode, Finding, Place } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { createCadence } from './cadence.ts'
-import type { IntakeProgress } from './display.ts'
 import { knownError } from './known-error.ts'
 import { type Output, StdoutClosed } from './output.ts'
 
@@ -89,7 +89,7 @@ export function summaryOf(status: JobStatus): object {
 }
 
 /** A JSON number; `null` where nothing but attempts of unknown price stands in the ledger. */
-export function costUsd(counters: Counters): number | null {
+export function costUsd(counters: Pick<Counters, 'costNano' | 'unpriced'>): number | null {
   return counters.unpriced > 0 && counters.costNano === 0 ? null : toUsd(counters.costNano)
 }
 
@@ -108,6 +108,7 @@ export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly
     wanted: job.wanted,
     round: job.round,
     job_key: job.jobKey,
+    trigger_ref: job.triggerRef,
     rows: rowCounts(status),
     rows_done: status.rowsDone,
     attempts: counters.attempts,
@@ -116,6 +117,7 @@ export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly
     created_at: new Date(job.createdAtMs).toISOString(),
     ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
     elapsed_s: seconds(status.elapsedMs),
+    budget: budgetEvent(status.budget),
   }
 }
 
@@ -157,6 +159,7 @@ function progressEvent(status: JobStatus): object {
     eta_s: live?.etaMs == null ? null : seconds(live.etaMs),
     causes: Object.fromEntries(status.causes.map((each) => [each.cause, each.rows])),
     elapsed_s: seconds(status.elapsedMs),
+    budget: budgetEvent(status.budget),
   }
 }
 

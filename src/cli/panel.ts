@@ -1,3 +1,4 @@
+import { budgetText } from '../delivery/budget-text.ts'
 import { isTerminal } from '../domain/job.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
 import { age, bar, clock, cost, count, counted, percentDone, rate } from './figures.ts'
@@ -23,7 +24,7 @@ export function panelLines(status: JobStatus, moment: PanelMoment, width: number
     barLine(status, width),
     line('rows', rowsText(status)),
     line('speed', speedText(status.live)),
-    line('tokens', tokensText(status)),
+    moneyLine(status),
     line('saved', savedText(status, moment.nowMs)),
     line('errors', errorsText(status)),
     interruptText(status, moment),
@@ -114,6 +115,13 @@ function speedText(live: LiveStatus | null): string {
   if (live.retrying.length > 0)
     parts.push(`asked again: ${live.retrying.map((each) => `${count(each.attempts)} ${each.cause}`).join(', ')}`)
   return parts.join('   ')
+}
+
+/** Tokens and cost; or the budget, where there is one. */
+function moneyLine(status: JobStatus): string {
+  const { budget } = status
+  if (budget === null) return line('tokens', tokensText(status))
+  return line('money', `${budgetText(budget)}   ${tokenCounts(status)}`)
 }
 
 /** Tokens and cost: `in 41,388 (12,160 cached)   out 3,561   cost $0.0214`. */

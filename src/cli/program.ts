@@ -2,11 +2,13 @@ import { Command, CommanderError } from 'commander'
 import type { ExitCode } from '../errors.ts'
 import { addCancelCommand } from './command/cancel.ts'
 import { addCheckCommand } from './command/check.ts'
+import { addCostCommand } from './command/cost.ts'
 import { addFailedCommand } from './command/failed.ts'
 import { addInitCommand } from './command/init.ts'
 import { addJobsCommand } from './command/jobs.ts'
 import { addMigrateCommand } from './command/migrate.ts'
 import { addPauseCommand } from './command/pause.ts'
+import { addPlanCommand } from './command/plan.ts'
 import { addReportCommand } from './command/report.ts'
 import { addResultsCommand } from './command/results.ts'
 import { addResumeCommand } from './command/resume.ts'
@@ -62,6 +64,7 @@ const COMMANDS = [
   addInitCommand,
   addCheckCommand,
   addTryCommand,
+  addPlanCommand,
   addRunCommand,
   addResumeCommand,
   addWorkerCommand,
@@ -76,6 +79,7 @@ const COMMANDS = [
   addFailedCommand,
   addRetryCommand,
   addReportCommand,
+  addCostCommand,
   addMigrateCommand,
   addSimulateCommand,
   addUnsupportedCommands,

@@ -1,8 +1,10 @@
+import type { BudgetView } from '../domain/budget-view.ts'
 import type { Cause } from '../domain/failure.ts'
 import type { GateResult } from '../domain/gates.ts'
 import type { Counters, Job } from '../domain/job.ts'
+import type { Ledger } from '../domain/ledger.ts'
 import type { NanoUsd } from '../domain/money.ts'
-import type { Ledger, StoredOutcome } from '../domain/stored.ts'
+import type { RowSizes, StoredOutcome } from '../domain/stored.ts'
 
 /** Name and version of the report as JSON; fields are only ever added to it. */
 export const REPORT_VERSION = 'sluice.report/1'
@@ -20,12 +22,17 @@ export interface ReportData {
   /** Without the time spent paused. */
   readonly activeMs: number
   readonly ledger: Ledger
+  /** `null`: the job has no budget. */
+  readonly budget: BudgetView | null
   /** Cost over succeeded and failed rows; `null`: no such row, or no price is known. A lower bound where `ledger.unpriced` is not 0. */
   readonly costPerRowNano: NanoUsd | null
   /** Whether answers came from the simulator, and from nobody else. */
   readonly simulated: 'all' | 'some' | 'none'
   readonly causes: readonly ReportedCause[]
   readonly dearest: readonly DearRow[]
+  /** `null`: too few rows used any tokens for a tenth of them to say something. */
+  readonly heaviest: HeaviestTenth | null
+  readonly reuse: ReportedReuse
   /** `null`: too many rows to look at. */
   readonly outputs: OutputProfile | null
   readonly rounds: readonly ReportedRound[]
@@ -75,6 +82,25 @@ export interface DearRow {
   readonly state: StoredOutcome['state']
 }
 
+/** The tenth of the rows that used the most tokens, all of a row's attempts together. */
+export interface HeaviestTenth {
+  readonly rows: number
+  readonly tokens: number
+  /** Of all rows together. */
+  readonly allTokens: number
+}
+
+/** Rows whose answer an earlier row had paid for, and what that row had used for it. */
+export interface ReportedReuse {
+  readonly rows: number
+  /** Among them, of this same job. */
+  readonly rowsHere: number
+  readonly savedInputTokens: number
+  readonly savedOutputTokens: number
+  /** As far as prices are known. */
+  readonly savedNano: NanoUsd
+}
+
 /** What the accepted answers look like as a whole. */
 export interface OutputProfile {
   /** Columns of few and named values, with how often each value was given; most first. */
@@ -91,6 +117,29 @@ export interface ReportedRound {
   readonly round: number
   readonly specHash: string
   readonly atMs: number
+}
+
+/** Rows below which the heaviest tenth says nothing. */
+const MIN_ROWS_OF_TENTH = 20
+
+/** The heaviest tenth, of rows counted by size, largest first. Where it ends within a size, rows of that size are taken to be alike. */
+export function heaviestTenth(sizes: RowSizes): HeaviestTenth | null {
+  const all = sizes.reduce((sum, size) => sum + size.rows, 0)
+  if (all < MIN_ROWS_OF_TENTH) return null
+  const rows = Math.ceil(all / 10)
+  let [left, tokens] = [rows, 0]
+  for (const size of sizes) {
+    const taken = Math.min(left, size.rows)
+    tokens += Math.round((size.tokens * taken) / size.rows)
+    left -= taken
+  }
+  return { rows, tokens, allTokens: sizes.reduce((sum, size) => sum + size.tokens, 0) }
+}
+
+/** What reuse of answers has saved a job. */
+export function reportedReuse(counters: Counters): ReportedReuse {
+  const { cached, cachedHere, savedInputTokens, savedOutputTokens, savedNano } = counters
+  return { rows: cached, rowsHere: cachedHere, savedInputTokens, savedOutputTokens, savedNano }
 }
 
 /** The rows of a job by how they stand. */

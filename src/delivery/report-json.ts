@@ -1,4 +1,6 @@
+import type { BookedPrice, LedgerSums, ModelSums } from '../domain/ledger.ts'
 import { toUsd } from '../domain/money.ts'
+import { budgetEvent } from './budget-text.ts'
 import { type DearRow, REPORT_VERSION, type ReportData } from './report-data.ts'
 import { verdictOf } from './verdict.ts'
 
@@ -21,6 +23,7 @@ function reportDocument(data: ReportData): object {
       detail: job.detail,
       round: job.round,
       trigger: job.trigger,
+      trigger_ref: job.triggerRef,
       sluice: job.version,
       created_at: iso(job.createdAtMs),
       started_at: iso(job.startedAtMs),
@@ -32,15 +35,13 @@ function reportDocument(data: ReportData): object {
     gates: data.gates,
     rows: { ...rows },
     cost_usd: costs(data),
-    tokens: { input: ledger.inputTokens, cached: ledger.cachedTokens, output: ledger.outputTokens },
+    tokens: tokens(ledger),
+    prices: ledger.prices.map(bookedPrice),
+    saved: saved(data),
     attempts: attempts(data),
     models: {
       asked: spec.models,
-      used: ledger.byModel.map(({ model, attempts: n, costNano }) => ({
-        model,
-        attempts: n,
-        cost_usd: toUsd(costNano),
-      })),
+      used: ledger.byModel.map(modelSums),
       answered: data.outputs?.answeredBy ?? null,
     },
     dead_letters: data.causes.map(({ example, ...cause }) => ({
@@ -48,10 +49,12 @@ function reportDocument(data: ReportData): object {
       example: { row_id: example.rowId, message: example.message, attempts: example.attempts },
     })),
     dearest: data.dearest.map(dearRow),
+    heaviest_tenth: heaviest(data),
     outputs: data.outputs?.columns ?? null,
     input: input(data),
     spec: { name: spec.name, hash: spec.hash, description: spec.description, tags: spec.tags, lane: spec.lane },
     rounds: data.rounds.map(({ round, specHash, atMs }) => ({ round, spec_hash: specHash, at: iso(atMs) })),
+    budget: budgetEvent(data.budget),
   }
 }
 
@@ -65,6 +68,59 @@ function costs({ ledger, costPerRowNano }: ReportData): object {
     lost: usd(ledger.lostCostNano),
     orphaned: usd(ledger.orphanedCostNano),
   }
+}
+
+function tokens(sums: LedgerSums): object {
+  return {
+    input: sums.inputTokens,
+    cached: sums.cachedTokens,
+    cache_write: sums.cacheWriteTokens,
+    output: sums.outputTokens,
+    reasoning: sums.reasoningTokens,
+  }
+}
+
+function modelSums(sums: ModelSums): object {
+  const { model, lane, attempts: n, costNano } = sums
+  return { model, lane, attempts: n, tokens: tokens(sums), cost_usd: toUsd(costNano), unpriced: sums.unpriced }
+}
+
+/** USD per million tokens. */
+function bookedPrice({ model, lane, price }: BookedPrice): object {
+  const usd = (nano: number | null) => (nano === null ? null : toUsd(nano))
+  return {
+    model,
+    lane,
+    input: toUsd(price.inputNanoPerMillion),
+    cached_input: usd(price.cachedInputNanoPerMillion),
+    cache_write: usd(price.cacheWriteNanoPerMillion),
+    output: toUsd(price.outputNanoPerMillion),
+    lane_share: (price.lanePermille ?? 1000) / 1000,
+    source: price.source,
+  }
+}
+
+function saved({ ledger, reuse }: ReportData): object {
+  const { inputTokens, cachedTokens, cacheWriteTokens, savedNano } = ledger.promptCache
+  return {
+    prompt_cache: {
+      hit_rate: inputTokens === 0 ? null : cachedTokens / inputTokens,
+      cached_tokens: cachedTokens,
+      cache_write_tokens: cacheWriteTokens,
+      saved_usd: savedNano === null ? null : toUsd(savedNano),
+    },
+    reuse: {
+      rows: reuse.rows,
+      rows_of_this_job: reuse.rowsHere,
+      input_tokens: reuse.savedInputTokens,
+      output_tokens: reuse.savedOutputTokens,
+      saved_usd: toUsd(reuse.savedNano),
+    },
+  }
+}
+
+function heaviest({ heaviest: tenth }: ReportData): object | null {
+  return tenth === null ? null : { rows: tenth.rows, tokens: tenth.tokens, share: tenth.tokens / tenth.allTokens }
 }
 
 function attempts({ ledger }: ReportData): object {

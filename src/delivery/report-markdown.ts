@@ -1,8 +1,10 @@
 import { formatUsd } from '../domain/money.ts'
+import { budgetText } from './budget-text.ts'
 import { code, plain, table } from './markdown.ts'
+import { costSection, savedSection } from './report-cost.ts'
 import type { ReportData } from './report-data.ts'
 import { bytes, count, counted, moment, percent, span, times } from './report-figures.ts'
-import { costText, verdictOf } from './verdict.ts'
+import { verdictOf } from './verdict.ts'
 
 /** Values of one output column that are listed; the rest is counted. */
 const VALUES_LISTED = 12
@@ -16,7 +18,9 @@ export function reportMarkdown(data: ReportData): string {
     heading(data),
     gates(data),
     rows(data),
-    cost(data),
+    costSection(data),
+    budgetSection(data),
+    savedSection(data),
     deadLetters(data),
     dearest(data),
     outputs(data),
@@ -66,50 +70,8 @@ function rows({ rows: n, wallMs, activeMs, ledger }: ReportData): string {
   ].join('\n\n')
 }
 
-function cost(data: ReportData): string {
-  const { ledger, outputs: profile } = data
-  const models = ledger.byModel.map(({ model, attempts, costNano }) => [
-    code(model),
-    count(attempts),
-    formatUsd(costNano),
-  ])
-  const parts = ['## Cost', table(['what', 'cost'], costLines(data), [1]), tokens(data)]
-  if (ledger.unpriced > 0) {
-    parts.push(
-      `The price of ${counted(ledger.unpriced, 'attempt')} is not known: set model.price. Costs by model count them as nothing.`,
-    )
-  }
-  if (models.length > 0) parts.push(table(['model as asked', 'attempts', 'cost'], models, [1, 2]))
-  const answered = profile?.answeredBy.map(({ model, rows: n }) => `${code(model)} (${counted(n, 'row')})`) ?? []
-  if (answered.length > 0) parts.push(`Models as answered: ${answered.join(', ')}.`)
-  return parts.join('\n\n')
-}
-
-function costLines({ ledger, costPerRowNano, rows: n }: ReportData): readonly (readonly string[])[] {
-  const text = (nano: number) => costText(nano, ledger.unpriced)
-  const lines = [
-    ['all attempts', text(ledger.costNano)],
-    ['of these, attempts without an accepted answer', text(ledger.failedCostNano)],
-  ]
-  if (ledger.lost > 0) {
-    const lost = `of these, lost with their process (${count(ledger.lost)}, at their worst case)`
-    lines.push([lost, text(ledger.lostCostNano)])
-  }
-  if (ledger.orphaned > 0) {
-    const orphaned = `of these, orphaned: answered too late (${count(ledger.orphaned)})`
-    lines.push([orphaned, text(ledger.orphanedCostNano)])
-  }
-  if (n.succeeded + n.failed > 0) {
-    const perRow = costPerRowNano === null ? 'unknown' : text(Math.round(costPerRowNano))
-    lines.push(['per row that succeeded or failed', perRow])
-  }
-  return lines
-}
-
-function tokens({ ledger, rows: { cached } }: ReportData): string {
-  const read = ledger.cachedTokens === 0 ? '' : ` (${count(ledger.cachedTokens)} of them from the provider's cache)`
-  const reused = cached === 0 ? '' : ` ${counted(cached, 'row')} reused an earlier answer, at no cost.`
-  return `Tokens: ${count(ledger.inputTokens)} in${read}, ${count(ledger.outputTokens)} out, in ${counted(ledger.attempts, 'attempt')}.${reused}`
+function budgetSection({ budget }: ReportData): string {
+  return budget === null ? '' : `## Budget\n\n${budgetText(budget)}.`
 }
 
 function deadLetters(data: ReportData): string {
@@ -140,7 +102,7 @@ function commands({ causes, job }: ReportData): readonly (readonly string[])[] {
   return mendable ? [...lines, ['try them again', code(`sluice retry ${job.id}`)]] : lines
 }
 
-function dearest({ dearest: dear, costPerRowNano, ledger }: ReportData): string {
+function dearest({ dearest: dear, costPerRowNano, ledger, heaviest }: ReportData): string {
   const [first] = dear
   if (first === undefined) return ''
   const sum = dear.reduce((total, { costNano }) => total + costNano, 0)
@@ -160,9 +122,13 @@ function dearest({ dearest: dear, costPerRowNano, ledger }: ReportData): string 
     costPerRowNano === null ? 0 : dear.filter(({ costNano }) => costNano >= OUTLIER * costPerRowNano).length
   const called = outliers === 0 ? '' : ` ${counted(outliers, 'row')} cost ${OUTLIER} times the average or more.`
   const share = percent(sum, Math.max(sum, ledger.costNano))
+  const heavy =
+    heaviest === null
+      ? ''
+      : ` The tenth of the rows with the most tokens used ${percent(heaviest.tokens, heaviest.allTokens)} of all tokens.`
   return [
     '## Most expensive rows',
-    `${counted(dear.length, 'row')} cost ${formatUsd(sum)}: ${share} of the total.${called}`,
+    `${counted(dear.length, 'row')} cost ${formatUsd(sum)}: ${share} of the total.${called}${heavy}`,
     table(['row', 'cost', 'share', 'vs average', 'tokens in', 'out', 'attempts', 'status'], cells, [1, 2, 3, 4, 5, 6]),
   ].join('\n\n')
 }
@@ -199,6 +165,7 @@ function madeBy({ job, spec, rounds, madeAtMs }: ReportData): string {
     ['lane', spec.lane],
     ...(job.inputHash === null ? [] : [['input', code(job.inputHash)]]),
     ...Object.entries(spec.tags).map(([name, value]) => [`tag ${plain(name)}`, plain(value)]),
+    ...(job.triggerRef === null ? [] : [['triggered by', code(job.triggerRef)]]),
     ['submitted', moment(job.createdAtMs)],
     ...rounds.map(({ round, specHash, atMs }) => [`round ${round}`, `${moment(atMs)}, spec ${code(specHash)}`]),
     ...(job.endedAtMs === null ? [] : [['ended', moment(job.endedAtMs)]]),

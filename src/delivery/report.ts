@@ -1,18 +1,30 @@
+import { limitsOf } from '../domain/budget.ts'
+import { viewBudget } from '../domain/budget-view.ts'
 import { CAUSE_RULES } from '../domain/failure.ts'
 import { measureGates } from '../domain/gates.ts'
-import { isTrial, type Job } from '../domain/job.ts'
+import { isTerminal, isTrial, type Job } from '../domain/job.ts'
+import type { Ledger } from '../domain/ledger.ts'
 import type { Spec } from '../domain/spec.ts'
-import type { Ledger, StoredOutcome } from '../domain/stored.ts'
+import type { StoredOutcome } from '../domain/stored.ts'
 import type { Store } from '../store/store.ts'
 import { profileOutputs } from './output-profile.ts'
-import { type DearRow, type ReportData, type ReportedRound, type ReportedRows, reportedRows } from './report-data.ts'
+import {
+  type DearRow,
+  heaviestTenth,
+  type ReportData,
+  type ReportedRound,
+  type ReportedRows,
+  reportedReuse,
+  reportedRows,
+} from './report-data.ts'
 
 /** What a report is gathered from. */
 export interface ReportSource {
   readonly store: {
     readonly jobs: Pick<Store['jobs'], 'progress' | 'round'>
-    readonly rows: Pick<Store['rows'], 'list' | 'causes' | 'dearest'>
+    readonly rows: Pick<Store['rows'], 'list' | 'causes' | 'dearest' | 'sizes'>
     readonly attempts: Pick<Store['attempts'], 'ledger'>
+    readonly budgets: Pick<Store['budgets'], 'outlook'>
   }
   readonly jobNo: number
   readonly spec: Spec
@@ -51,10 +63,13 @@ export async function gatherReport(source: ReportSource): Promise<ReportData> {
     wallMs: Math.max(0, (job.endedAtMs ?? nowMs) - job.createdAtMs),
     activeMs: job.activeMs + (job.activeSinceMs === null ? 0 : Math.max(0, nowMs - job.activeSinceMs)),
     ledger,
+    budget: viewBudget(limitsOf(spec.budget, job.settings), await store.budgets.outlook(jobNo), isTerminal(job.state)),
     costPerRowNano: costPerRow(ledger, rows),
     simulated: simulated(ledger, models),
     causes: await causesOf(source),
     dearest: (await store.rows.dearest(jobNo, DEAREST)).flatMap((row) => dearRow(row, ledger)),
+    heaviest: heaviestTenth(await store.rows.sizes(jobNo)),
+    reuse: reportedReuse(counters),
     outputs: rows.succeeded > PROFILE_ROWS ? null : await profileOutputs(store.rows, jobNo, spec),
     rounds: await roundsOf(source, job),
   }

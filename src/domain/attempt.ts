@@ -32,8 +32,12 @@ export interface AttemptIntent {
   /** Upper bounds: input by its bytes, output by `max_output_tokens`. */
   readonly worstInputTokens: number
   readonly worstOutputTokens: number
+  /** Of the input, what may be charged as written to a cache: all of it, where that is dearer. */
+  readonly worstCacheWriteTokens: number
   /** `null`: the price is unknown. */
   readonly worstCostNano: NanoUsd | null
+  /** The price it will be booked at, by its number in the store; `null`: unknown. */
+  readonly priceNo: number | null
 }
 
 /** How an attempt ended. */

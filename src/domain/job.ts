@@ -65,9 +65,12 @@ export type Trigger = 'cli' | 'http' | 'schedule' | 'openai'
 /** The trigger reference of jobs that `sluice try` makes. */
 export const TRIAL_REF = 'try'
 
-/** Whether the job is a trial: lists leave it out, and neither gates nor `write` apply to its few rows. */
+/** The trigger reference of jobs that `sluice plan --sample` makes. */
+export const PILOT_REF = 'pilot'
+
+/** Whether the job is a trial or a pilot: lists leave it out, and neither gates nor `write` apply to its few rows. */
 export function isTrial(job: Pick<Job, 'triggerRef'>): boolean {
-  return job.triggerRef === TRIAL_REF
+  return job.triggerRef === TRIAL_REF || job.triggerRef === PILOT_REF
 }
 
 /** Rows by outcome, and what they used. Kept per chunk, added to the job when the chunk completes: never counted over rows. */
@@ -78,6 +81,8 @@ export interface Counters {
   readonly cancelled: number
   /** Among the succeeded: answers reused. */
   readonly cached: number
+  /** Among these: the answers of rows of this same job. */
+  readonly cachedHere: number
   /** Rows that needed more than one counted attempt. */
   readonly retried: number
   /** Rows that were given to a fallback model at least once. */
@@ -90,6 +95,11 @@ export interface Counters {
   readonly costNano: NanoUsd
   /** Attempts whose price is unknown: where this is not 0, `costNano` is a lower bound. */
   readonly unpriced: number
+  /** What the rows had used, all their attempts together, whose answers were reused. */
+  readonly savedInputTokens: number
+  readonly savedOutputTokens: number
+  /** The same in money, as far as prices are known. */
+  readonly savedNano: NanoUsd
 }
 
 export const NO_COUNTS: Counters = Object.freeze({
@@ -98,6 +108,7 @@ export const NO_COUNTS: Counters = Object.freeze({
   skipped: 0,
   cancelled: 0,
   cached: 0,
+  cachedHere: 0,
   retried: 0,
   fallback: 0,
   attempts: 0,
@@ -106,6 +117,9 @@ export const NO_COUNTS: Counters = Object.freeze({
   outputTokens: 0,
   costNano: 0,
   unpriced: 0,
+  savedInputTokens: 0,
+  savedOutputTokens: 0,
+  savedNano: 0,
 })
 
 /** The sum of two counters, field by field. */
@@ -119,7 +133,18 @@ export function addCounters(a: Counters, b: Counters): Counters {
 export interface JobSettings {
   readonly concurrency: number | null
   readonly priority: Priority | null
+  /** What the job may cost, and how many tokens it may use. */
+  readonly budgetNano: NanoUsd | null
+  readonly budgetTokens: number | null
 }
+
+/** A job whose spec decides everything. */
+export const AS_SPECIFIED: JobSettings = Object.freeze({
+  concurrency: null,
+  priority: null,
+  budgetNano: null,
+  budgetTokens: null,
+})
 
 /** One job as the store holds it. */
 export interface Job {

@@ -14,6 +14,8 @@ export interface Price {
   readonly cachedInputNanoPerMillion: number | null
   /** Input written to a cache; falls back to the input price. */
   readonly cacheWriteNanoPerMillion: number | null
+  /** What a lane charges of it, in thousandths, where that is not all: 500 for half price. */
+  readonly lanePermille?: number
   /** Where the price comes from, for reports: `spec`, `simulator`, or the table and its date. */
   readonly source: string
 }

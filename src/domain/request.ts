@@ -24,6 +24,16 @@ export interface Message {
   readonly text: string
 }
 
+/** What of a request is the same for every row of its job, from the start on: for providers' caches of prompts. */
+export interface FixedPart {
+  /** The system prompt is; else nothing is. */
+  readonly system: boolean
+  /** How many characters of the first message are. */
+  readonly userChars: number
+  /** Bytes of both together. */
+  readonly bytes: number
+}
+
 /** Our own normalised request: what a provider is asked, before any provider's encoding. Its hash is the key for reuse. */
 export interface ModelRequest {
   readonly target: ModelTarget
@@ -31,4 +41,14 @@ export interface ModelRequest {
   readonly messages: readonly Message[]
   /** The user's schema; `null` for plain text. Tightened per provider at the boundary, never here. */
   readonly schema: JsonSchema | null
+  /** A hint, and no part of the hash; absent: nothing is known to be fixed. */
+  readonly fixed?: FixedPart
+}
+
+/** Bytes of which a provider may make one token; texts of most scripts take more. */
+const DENSE_BYTES_PER_TOKEN = 3
+
+/** Whether the fixed part of the request may come to so many tokens. */
+export function mayHaveFixed({ fixed }: ModelRequest, tokens: number): boolean {
+  return fixed !== undefined && fixed.bytes >= tokens * DENSE_BYTES_PER_TOKEN
 }

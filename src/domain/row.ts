@@ -60,4 +60,16 @@ export interface Outcome {
   readonly endedAtMs: number
   /** The row was given to a fallback model. */
   readonly fallback: boolean
+  /** Of a reused answer, while it is counted: what it saved. It is not kept with the row. */
+  readonly saved?: Saved
+}
+
+/** What the reuse of an answer saved: what the row that was asked had used, all its attempts together. */
+export interface Saved {
+  /** The answer is that of a row of the same job. */
+  readonly here: boolean
+  readonly inputTokens: number
+  readonly outputTokens: number
+  /** 0 where no price is known. */
+  readonly costNano: NanoUsd
 }

@@ -1,5 +1,6 @@
 import type { Cause } from './failure.ts'
 import type { Priority } from './job.ts'
+import type { NanoUsd } from './money.ts'
 import type { JsonSchema, ModelTarget } from './request.ts'
 
 /** A spec with every default filled in: what its canonical JSON holds, and what the rest of the house works with (contract §6). */
@@ -49,6 +50,8 @@ export interface PriceSpec {
   readonly input: string
   readonly output: string
   readonly cachedInput: string | null
+  /** Input that is written to the provider's cache; absent: as input. */
+  readonly cacheWrite?: string
 }
 
 export interface FallbackSpec {
@@ -92,14 +95,31 @@ export interface ExecutionSpec {
   readonly chunksInFlight: number
   readonly chunkAttempts: number
   readonly concurrency: { readonly max: number }
+  readonly limits: LimitsSpec
   readonly timeout: { readonly requestMs: number; readonly jobMs: number | null }
   readonly retries: number
-  readonly cache: 'off' | 'job' | 'spec'
+  readonly cache: 'off' | 'job' | 'spec' | 'tenant'
+}
+
+/** What a job may use at most; `null`: no end. `sluice set` may say otherwise while the job lives. */
+/** What the account may send, where it is not left to the provider's word: requests, tokens, input and output tokens a minute, and a day. */
+export interface LimitsSpec {
+  readonly rpm: number | null
+  readonly tpm: number | null
+  readonly itpm: number | null
+  readonly otpm: number | null
+  readonly rpd: number | null
+  readonly tpd: number | null
 }
 
 export interface BudgetSpec {
+  readonly usdNano: NanoUsd | null
+  /** Input and output tokens of all attempts. */
+  readonly tokens: number | null
   /** Tokens that all attempts of one row may use together, input and output. */
   readonly rowTokens: number | null
+  /** What becomes of the job when its next request might pass the budget: it waits for a raise, or it ends. */
+  readonly onExceed: 'pause' | 'stop'
 }
 
 export interface GatesSpec {

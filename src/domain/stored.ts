@@ -1,6 +1,6 @@
 import type { PastAttempt } from './attempt.ts'
 import type { Cause } from './failure.ts'
-import type { Outcome } from './row.ts'
+import type { LaneName, Outcome } from './row.ts'
 
 export interface StoredOutcome extends Outcome {
   readonly chunkNo: number
@@ -12,6 +12,9 @@ export interface CauseCount {
   readonly example: StoredOutcome
 }
 
+/** Rows counted by how many tokens they used, largest first; rows of about one size are together. */
+export type RowSizes = readonly { readonly rows: number; readonly tokens: number }[]
+
 export interface StoredAttempt extends PastAttempt {
   readonly id: string
   readonly rowIndex: number
@@ -20,26 +23,9 @@ export interface StoredAttempt extends PastAttempt {
   readonly status: number | null
   readonly providerCode: string | null
   readonly providerRequestId: string | null
+  readonly lane: LaneName
   readonly cachedTokens: number
+  readonly cacheWriteTokens: number
+  readonly reasoningTokens: number
   readonly endedAtMs: number | null
-}
-
-export interface Ledger {
-  readonly attempts: number
-  readonly booked: number
-  readonly lost: number
-  readonly orphaned: number
-  readonly open: number
-  readonly inputTokens: number
-  readonly cachedTokens: number
-  readonly outputTokens: number
-  readonly costNano: number
-  readonly unpriced: number
-  /** Cost of attempts that brought no accepted answer; lost and orphaned ones are among them. */
-  readonly failedCostNano: number
-  /** Cost of `lost` attempts, at their worst case. */
-  readonly lostCostNano: number
-  readonly orphanedCostNano: number
-  readonly byCause: readonly { readonly cause: Cause; readonly attempts: number }[]
-  readonly byModel: readonly { readonly model: string; readonly attempts: number; readonly costNano: number }[]
 }

@@ -29,5 +29,20 @@ export function costOf(usage: Usage, price: Price | null): NanoUsd | null {
     BigInt(usage.cachedInputTokens) * BigInt(price.cachedInputNanoPerMillion ?? price.inputNanoPerMillion) +
     BigInt(usage.cacheWriteTokens) * BigInt(price.cacheWriteNanoPerMillion ?? price.inputNanoPerMillion) +
     BigInt(usage.outputTokens) * BigInt(price.outputNanoPerMillion)
-  return Number((sum + 500_000n) / 1_000_000n)
+  return Number((sum * BigInt(price.lanePermille ?? 1000) + 500_000_000n) / 1_000_000_000n)
+}
+
+/**
+ * The dearest that a request of at most so many tokens can come to: nothing of it is read from a cache, and all of it is written to one
+ * where that costs more than plain input (Anthropic: 1.25 times).
+ */
+export function worstUsage(inputTokens: number, outputTokens: number, price: Price | null): Usage {
+  const isWriteDearer = (price?.cacheWriteNanoPerMillion ?? 0) > (price?.inputNanoPerMillion ?? 0)
+  return {
+    inputTokens,
+    cachedInputTokens: 0,
+    cacheWriteTokens: isWriteDearer ? inputTokens : 0,
+    outputTokens,
+    reasoningTokens: 0,
+  }
 }

@@ -6,13 +6,17 @@ import type { JobDeps } from '../job/job-deps.ts'
 import { rebuildQueue } from '../job/rebuild.ts'
 import { createRollCall } from '../worker/roll-call.ts'
 import { checkFile } from './check.ts'
+import { costsOf } from './costs.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { WorkDeps } from './enter-fleet.ts'
 import { fleetStatus, setWorker } from './fleet.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
+import { createPilotRunner } from './pilot.ts'
+import { makePlan } from './plan.ts'
 import { reportOf, writeReport } from './report.ts'
 import { exportJob, followResults, writeConfigured } from './results.ts'
 import { openRetry } from './retry.ts'
+import { changeSettings } from './settings.ts'
 import { createStatusReader } from './status.ts'
 import { submit } from './submit.ts'
 import { readRows, specOf } from './take-up.ts'
@@ -69,6 +73,7 @@ export function createEngine(deps: EngineDeps): Engine {
 
   return Object.freeze({
     check: (specPath, overrides) => checkFile(deps, specPath, overrides ?? {}),
+    plan: (request) => makePlan(deps, createPilotRunner(parts, reader), request),
     submit: (request) => submit(deps, jobDeps, request),
     work: async (id, options) => work(parts, reader, await find(id), options),
     workAny: (options) => workAny(parts, options),
@@ -82,7 +87,7 @@ export function createEngine(deps: EngineDeps): Engine {
       const rows = await openRetry(deps, jobDeps, await find(id), request)
       return { job: await find(id), rows }
     },
-    set: (id, settings) => changed(id, (job) => store.jobs.set(job.jobNo, settings, runtime.now())),
+    set: (id, settings) => changed(id, (job) => changeSettings(deps, job, settings)),
     latest: async (states) => (await newest(1, states))[0] ?? null,
     async jobs({ limit, states, includeTries }) {
       const jobs = await newest(limit, states, includeTries)
@@ -101,6 +106,7 @@ export function createEngine(deps: EngineDeps): Engine {
     async *deadLetters(id, cause) {
       yield* deadLetterLines(deps, await find(id), cause ?? null)
     },
+    costs: (request) => costsOf(deps, request),
     report: async (id, format) => reportOf(deps, await find(id), format),
     row: async (id, row) => rowView(deps, await find(id), row),
     prompts: async (id, limit) => promptViews(deps, await find(id), limit),

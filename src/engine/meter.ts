@@ -1,9 +1,13 @@
 import type { Cause } from '../domain/failure.ts'
+import { type LimitFigure, limitText } from '../domain/limit-text.ts'
 import type { Events } from '../events.ts'
 import type { Runtime } from '../runtime.ts'
 
 /** Rates are measured over this stretch. */
 const WINDOW_MS = 30_000
+
+/** A limit that held a request up is said to hold for so long after. */
+const BOUND_MS = 2_000
 
 /** Measures what runs in this process: nothing of it is kept, or needed by anyone but a panel. */
 export interface Meter {
@@ -30,6 +34,7 @@ export function startMeter(
   let buckets: { readonly second: number; rows: number; tokens: number }[] = []
   const retrying = new Map<Cause, number>()
   let hold: { untilMs: number; cause: Cause } | null = null
+  let bound: { readonly untilMs: number; readonly limit: LimitFigure } | null = null
   let storage: string | null = null
   let rowsEnded = 0
 
@@ -62,6 +67,9 @@ export function startMeter(
     events.on('limit.wait', (event) => {
       if (accounts === null || accounts.has(event.account)) hold = { untilMs: event.untilMs, cause: event.cause }
     }),
+    events.on('limit.bound', (event) => {
+      if (accounts === null || accounts.has(event.account)) bound = event
+    }),
     events.on('storage.failing', (event) => {
       storage = event.message
     }),
@@ -84,8 +92,11 @@ export function startMeter(
     },
     note() {
       if (storage !== null) return `the store cannot be written: ${storage}`
-      if (hold === null || hold.untilMs <= runtime.now()) return null
-      return `${hold.cause}, next request in ${Math.ceil((hold.untilMs - runtime.now()) / 1000)} s`
+      if (hold !== null && hold.untilMs > runtime.now()) {
+        return `${hold.cause}, next request in ${Math.ceil((hold.untilMs - runtime.now()) / 1000)} s`
+      }
+      if (bound === null || runtime.now() - bound.untilMs > BOUND_MS) return null
+      return `at the provider's limit of ${limitText(bound.limit)}`
     },
     stop() {
       for (const end of off) end()

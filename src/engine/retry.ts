@@ -9,6 +9,7 @@ import { loadSpec } from '../spec/load.ts'
 import { withModel } from '../spec/resolve-model.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { assertRowsKept } from './kept-rows.ts'
+import { assertKeepable } from './settings.ts'
 import type { Submission } from './submission.ts'
 import { columnsOf, openTargets, specOf } from './take-up.ts'
 
@@ -43,6 +44,7 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
     }
     createRowProgram(loaded.spec, columnsOf(job))
     openTargets(deps, loaded.spec)
+    assertKeepable(deps, loaded.spec, job.settings)
     await deps.store.specs.put(job.tenantNo, loaded.hash, loaded.spec.name, loaded.canonicalJson, now)
     return loaded.hash
   }
@@ -53,6 +55,7 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
   }
   const changed = withModel(pinned, request.model)
   openTargets(deps, changed)
+  assertKeepable(deps, changed, job.settings)
   const canonical = canonicalJson(changed)
   const hash = specHash(canonical)
   await deps.store.specs.put(job.tenantNo, hash, changed.name, canonical, now)

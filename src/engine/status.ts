@@ -1,9 +1,16 @@
+import { limitsOf } from '../domain/budget.ts'
+import { viewBudget } from '../domain/budget-view.ts'
 import type { Cause } from '../domain/failure.ts'
-import type { Counters, Job } from '../domain/job.ts'
+import { type Counters, isTerminal, type Job } from '../domain/job.ts'
+import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
+import type { Outlook } from '../store/role/budgets.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { specOf } from './take-up.ts'
+
+/** How often a panel that is drawn four times a second looks anew where the budget stands. */
+const OUTLOOK_MS = 1_000
 
 /** Rows that have their outcome. */
 export function rowsEnded(counters: Counters): number {
@@ -25,18 +32,27 @@ export interface StatusReader {
 
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
-  const models = new Map<string, string>()
+  const specs = new Map<string, Pick<Spec, 'model' | 'budget'>>()
+  const outlooks = new Map<number, { readonly atMs: number; readonly outlook: Outlook }>()
   const causes = new Map<
     number,
     { readonly failed: number; readonly list: readonly { readonly cause: Cause; readonly rows: number }[] }
   >()
 
-  const modelOf = async (job: Job) => {
-    const known = models.get(job.specHash)
-    if (known !== undefined) return known
-    const model = (await specOf(deps, job)).model.target.id
-    models.set(job.specHash, model)
-    return model
+  const specOfJob = async (job: Job) => {
+    const known = specs.get(job.specHash) ?? (await specOf(deps, job))
+    specs.set(job.specHash, known)
+    return known
+  }
+  const budgetOf = async (job: Job, spec: Pick<Spec, 'budget'>, isLive: boolean) => {
+    const limits = limitsOf(spec.budget, job.settings)
+    if (limits.nano === null && limits.tokens === null) return null
+    const nowMs = deps.runtime.elapsed()
+    const before = outlooks.get(job.jobNo)
+    const isFresh = isLive && before !== undefined && nowMs - before.atMs < OUTLOOK_MS
+    const seen = isFresh ? before : { atMs: nowMs, outlook: await deps.store.budgets.outlook(job.jobNo) }
+    if (isLive) outlooks.set(job.jobNo, seen)
+    return viewBudget(limits, seen.outlook, isTerminal(job.state))
   }
   const causesOf = async (jobNo: number, failed: number) => {
     const known = causes.get(jobNo)
@@ -50,6 +66,7 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
       const progress = await deps.store.jobs.progress(jobNo)
       const { job, counters } = progress
       const rowsDone = rowsEnded(counters)
+      const spec = await specOfJob(job)
       const status: Omit<JobStatus, 'live'> = {
         job,
         counters,
@@ -59,7 +76,8 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
         elapsedMs: elapsedOf(job, deps.runtime.now()),
         causes: await causesOf(jobNo, counters.failed),
         exitCode: exitCodeOf(job),
-        model: await modelOf(job),
+        model: spec.model.target.id,
+        budget: await budgetOf(job, spec, more.live !== undefined),
       }
       return { ...status, live: more.live === undefined ? null : more.live(status) }
     },

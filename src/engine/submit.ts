@@ -1,15 +1,17 @@
 import { resolve } from 'node:path'
-import { type Job, TRIAL_REF } from '../domain/job.ts'
+import { AS_SPECIFIED, type Job, PILOT_REF, TRIAL_REF } from '../domain/job.ts'
 import type { SubmitRequest, Submitted } from '../engine.ts'
 import { type Finding, SluiceError } from '../errors.ts'
 import { hashInput } from '../intake/hash-input.ts'
 import type { JobDeps } from '../job/job-deps.ts'
+import { refuseStale } from '../plan/binding.ts'
 import { checkSpec } from '../plan/check.ts'
 import { loaded, readSpec } from '../spec/load.ts'
 import type { LoadedSpec } from '../spec/reading.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { bringIn } from './intake.ts'
+import { bindingOf } from './plan.ts'
 import type { Submission } from './submission.ts'
 import { openTargets } from './take-up.ts'
 
@@ -30,6 +32,9 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
   openTargets(deps, spec.spec)
   const findings = await checkSpec(reading, checkTools(deps))
   refuseErrors(findings)
+  if (request.plan !== undefined) {
+    refuseStale(request.plan.binding, await bindingOf(deps, spec, intakeOptions(request).signal))
+  }
   await store.specs.put(deps.tenantNo, spec.hash, spec.spec.name, spec.canonicalJson, runtime.now())
   const submission: Submission = {
     baseDir: spec.baseDir,
@@ -42,9 +47,9 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
     specName: spec.spec.name,
     specHash: spec.hash,
     trigger: 'cli',
-    triggerRef: request.selection === undefined ? null : TRIAL_REF,
+    triggerRef: referenceOf(request),
     jobKey: request.jobKey ?? null,
-    settings: { concurrency: null, priority: null },
+    settings: AS_SPECIFIED,
     submission: JSON.stringify(submission),
     atMs: runtime.now(),
   })
@@ -55,6 +60,12 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
   // Warnings that `check` would give: an unknown price, say.
   const warnings = findings.filter((finding) => finding.severity === 'warning').map((finding) => finding.message)
   return { job: read, created, notes: [...warnings, ...(read.input?.notes ?? [])] }
+}
+
+/** What the job keeps of why it was made: a trial, a pilot, or the plan that it runs. */
+function referenceOf({ selection, pilot, plan }: SubmitRequest): string | null {
+  if (selection !== undefined) return pilot === true ? PILOT_REF : TRIAL_REF
+  return plan?.id ?? null
 }
 
 /** A job key that is taken: its job is continued, where it is the same work. */

@@ -4,6 +4,7 @@ import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
 import { readChunk } from '../intake/read-chunk.ts'
+import { answerScope } from '../reuse/answer-scope.ts'
 import { createRowProgram } from '../row/program.ts'
 import { specFromCanonical } from '../spec/canonical.ts'
 import type { JobRun, TargetRun } from '../worker/job-run.ts'
@@ -30,15 +31,29 @@ export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, c
 }
 
 /** The models of a spec, the spec's own at -1. Throws SluiceError `credentials_missing` when a key is not set. */
-export function openTargets(deps: Pick<EngineDeps, 'models'>, spec: Spec): ReadonlyMap<number, TargetRun> {
+export function openTargets(
+  deps: Pick<EngineDeps, 'models'>,
+  spec: Spec,
+): ReadonlyMap<number, Omit<TargetRun, 'priceNo'>> {
   const { models } = deps
   const all = [{ target: spec.model.target, price: spec.model.price }, ...spec.model.fallback]
   return new Map(
     all.map(({ target, price }, index) => {
       models.open(target)
-      return [index - 1, { modelId: target.id, account: models.account(target), price: models.price(target, price) }]
+      const [account, cachesFrom] = [models.account(target), models.cachesFrom(target)]
+      return [index - 1, { modelId: target.id, account, cachesFrom, price: models.price(target, price) }]
     }),
   )
+}
+
+/** The same, with the prices written down that their attempts will name. */
+async function pricedTargets(deps: EngineDeps, spec: Spec): Promise<ReadonlyMap<number, TargetRun>> {
+  const targets = new Map<number, TargetRun>()
+  for (const [index, target] of openTargets(deps, spec)) {
+    const priceNo = target.price === null ? null : await deps.store.costs.priceNo(target.price)
+    targets.set(index, { ...target, priceNo })
+  }
+  return targets
 }
 
 /** Takes a job up for work, in its current round. */
@@ -51,10 +66,12 @@ export async function takeUp(deps: EngineDeps, job: Job): Promise<JobRun> {
     job,
     roundBeganMs: round?.atMs ?? job.createdAtMs,
     spec,
+    settings: job.settings,
+    dayNano: (await deps.store.jobs.controls([job.jobNo]))[0]?.dayNano ?? null,
     columns,
     program: createRowProgram(spec, columns),
-    targets: openTargets(deps, spec),
-    answerScope: { off: null, job: `job:${job.jobNo}`, spec: `spec:${job.specName}` }[spec.execution.cache],
+    targets: await pricedTargets(deps, spec),
+    answerScope: answerScope(spec.execution.cache, job.specName, job.jobNo),
     fallbackRows: progress.counters.fallback,
     ended: { ok: 0, failed: 0 },
     stop: null,

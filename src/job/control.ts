@@ -1,8 +1,10 @@
 import { isTerminal, type Job, type StateReason } from '../domain/job.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { cancelOpenChunks } from './cancel.ts'
 import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
+import { purgeIdle, unlessFetched } from './unless-fetched.ts'
 
 /** States in which a job has not stood still. */
 const ACTIVE = ['created', 'queued', 'running', 'finalizing'] as const
@@ -31,8 +33,9 @@ export async function fulfilWish(deps: JobDeps, jobNo: number): Promise<void> {
   await makePause(deps, job)
 }
 
-async function makePause({ store, queue, runtime }: JobDeps, job: Job): Promise<void> {
-  const ends = job.wantedReason !== null && ENDINGS.has(job.wantedReason)
+async function makePause(deps: JobDeps, job: Job): Promise<void> {
+  const { store, queue, runtime } = deps
+  const ends = await isEnding(deps, job)
   try {
     await store.write(async (tx) => {
       await store.chunks.takeBack(tx, job.jobNo)
@@ -49,6 +52,12 @@ async function makePause({ store, queue, runtime }: JobDeps, job: Job): Promise<
   } catch (error) {
     if (!(error instanceof Withdrawn)) throw error
   }
+}
+
+/** Whether what is wanted of the job ends it; of a budget its spec says so. */
+async function isEnding({ specOf }: JobDeps, job: Job): Promise<boolean> {
+  if (job.wantedReason === 'budget') return (await specOf(job)).budget.onExceed === 'stop'
+  return job.wantedReason !== null && ENDINGS.has(job.wantedReason)
 }
 
 /** Asks for a pause, and makes it at once where nobody works on the job. A job that is paused stays so. */
@@ -77,7 +86,7 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
   if (job.wanted === 'cancel') throw inNoState(job, 'resumed: it is being cancelled')
   await queue.reclaim(deps.isGone)
   if (job.wanted === 'pause') await store.jobs.want(job.jobNo, null)
-  await store.write(async (tx) => {
+  const change = async (tx: StoreTx) => {
     await store.jobs.lock(tx, job.jobNo, 'exclusive')
     const { done } = await store.chunks.intakeProgress(job.jobNo)
     await store.jobs.change(tx, job.jobNo, ['paused'], { to: done ? 'queued' : 'created', atMs: runtime.now() })
@@ -86,10 +95,11 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
     if ((await queue.depth(job.jobNo)).leased === 0) {
       await store.chunks.takeBack(tx, job.jobNo)
       // Made anew below: a message that a dead worker held would count as one more death.
-      await queue.purge(tx, job.jobNo)
+      await purgeIdle(queue, tx, job.jobNo)
     }
     await enqueueWork(deps, tx, job)
-  })
+  }
+  await unlessFetched(() => store.write(change))
   await store.restoreBallast()
 }
 

@@ -28,13 +28,14 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
   signal.throwIfAborted()
   const reason = broken !== null ? 'error' : missed.length > 0 ? 'gate' : null
   const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
-  const changed = await store.write((tx) =>
-    store.jobs.change(tx, jobNo, ['finalizing'], {
+  const changed = await store.write(async (tx) => {
+    await store.budgets.clear(tx, jobNo)
+    return store.jobs.change(tx, jobNo, ['finalizing'], {
       to: reason === null ? 'completed' : 'failed',
       reason,
       detail,
       atMs: runtime.now(),
-    }),
-  )
+    })
+  })
   if (changed) await deps.keepReport(job)
 }

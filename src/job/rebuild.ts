@@ -1,6 +1,7 @@
 import type { Job, JobState } from '../domain/job.ts'
 import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
+import { purgeIdle, unlessFetched } from './unless-fetched.ts'
 
 /** States in which a job must have messages. */
 const NEEDS_MESSAGES: readonly JobState[] = ['queued', 'running', 'finalizing']
@@ -22,7 +23,7 @@ export async function rebuildQueue(deps: JobDeps, tenantNo: number): Promise<num
       states: NEEDS_MESSAGES,
       ...(before !== undefined && { before }),
     })
-    for (const job of jobs) if (await rebuildJob(deps, job)) rebuilt += 1
+    for (const job of jobs) if (await unlessFetched(() => rebuildJob(deps, job))) rebuilt += 1
     before = jobs[jobs.length - 1]?.jobNo
     if (before === undefined) return rebuilt
   }
@@ -37,7 +38,7 @@ async function rebuildJob(deps: JobDeps, { jobNo }: Job): Promise<boolean> {
     if (!leased) await store.chunks.takeBack(tx, jobNo)
     const job = await store.jobs.getByNo(jobNo)
     if (job === null || !NEEDS_MESSAGES.includes(job.state)) return false
-    if (!leased) await queue.purge(tx, jobNo)
+    if (!leased) await purgeIdle(queue, tx, jobNo)
     if (job.state === 'finalizing') await enqueueFinalizer(deps, tx, job)
     else await enqueueWork(deps, tx, job)
     return true

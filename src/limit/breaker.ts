@@ -1,9 +1,13 @@
+import type { Cause } from '../domain/failure.ts'
+
 /**
- * Tells an outage of a provider from the bad luck of single rows: a run of failures with no success between them. While it stands open, failures
+ * Tells a provider that is out from the bad luck of single rows: a run of failures with no success between them. While it stands open, failures
  * use up nothing and one request at a time probes. Pure.
  */
 export interface Breaker {
   readonly failuresInARow: number
+  /** Of these the last ones that were refusals: the provider is there, and turns everything away. */
+  readonly refusalsInARow: number
   /** When the current run of failures began. */
   readonly sinceMs: number | null
   readonly open: boolean
@@ -12,20 +16,28 @@ export interface Breaker {
 /** This many failures in a row, over at least `OUTAGE_SPAN_MS`, are an outage. */
 export const OUTAGE_FAILURES = 16
 export const OUTAGE_SPAN_MS = 2_000
-/** An outage that lasts this long pauses the job with `provider_down`. */
+/** Or this many refusals, over a longer time: they come slowly where the provider asks to wait. */
+const REFUSALS = 4
+const REFUSALS_SPAN_MS = 10_000
+/** A provider that cannot be reached for so long pauses the job with `provider_down`. */
 export const OUTAGE_PATIENCE_MS = 300_000
+/** One that is there and refuses everything does so sooner: within the minute, the beat that notices included. */
+export const REFUSAL_PATIENCE_MS = 40_000
 
-export const CLOSED: Breaker = Object.freeze({ failuresInARow: 0, sinceMs: null, open: false })
+export const CLOSED: Breaker = Object.freeze({ failuresInARow: 0, refusalsInARow: 0, sinceMs: null, open: false })
+
+const REFUSED: ReadonlySet<Cause> = new Set<Cause>(['rate_limited', 'overloaded'])
 
 /** After a failure that speaks of the provider and not of the row. */
-export function failed(state: Breaker, nowMs: number): Breaker {
+export function failed(state: Breaker, cause: Cause, nowMs: number): Breaker {
   const sinceMs = state.sinceMs ?? nowMs
   const failuresInARow = state.failuresInARow + 1
-  return {
-    failuresInARow,
-    sinceMs,
-    open: state.open || (failuresInARow >= OUTAGE_FAILURES && nowMs - sinceMs >= OUTAGE_SPAN_MS),
-  }
+  const refusalsInARow = REFUSED.has(cause) ? state.refusalsInARow + 1 : 0
+  const spanMs = nowMs - sinceMs
+  const opens =
+    (failuresInARow >= OUTAGE_FAILURES && spanMs >= OUTAGE_SPAN_MS) ||
+    (refusalsInARow >= REFUSALS && spanMs >= REFUSALS_SPAN_MS)
+  return { failuresInARow, refusalsInARow, sinceMs, open: state.open || opens }
 }
 
 /** Whether a failure now is more likely the provider's than the row's: from the sixteenth in a row on, before the breaker stands open. */
@@ -33,7 +45,9 @@ export function speaksOfOutage(state: Breaker): boolean {
   return state.open || state.failuresInARow >= OUTAGE_FAILURES
 }
 
-/** Whether the outage has outlasted all patience. */
-export function isDown(state: Breaker, nowMs: number): boolean {
-  return state.open && state.sinceMs !== null && nowMs - state.sinceMs >= OUTAGE_PATIENCE_MS
+/** For how long the provider has been out, where that has outlasted all patience; `null`: it is there, or may come back. */
+export function downFor(state: Breaker, nowMs: number): number | null {
+  if (!state.open || state.sinceMs === null) return null
+  const forMs = nowMs - state.sinceMs
+  return forMs >= (state.refusalsInARow >= REFUSALS ? REFUSAL_PATIENCE_MS : OUTAGE_PATIENCE_MS) ? forMs : null
 }

@@ -44,6 +44,11 @@ export function cut(state: Concurrency, sentAtMs: number, nowMs: number): Concur
   }
 }
 
+/** Fewer at once, though nobody pushed back. */
+export function lowered(state: Concurrency, limit: number): Concurrency {
+  return { ...state, limit: Math.max(1, Math.min(state.limit, Math.floor(limit))), slowStart: false, credit: 0 }
+}
+
 /** Another maximum, from `sluice set` or a new spec. */
 export function withMax(state: Concurrency, max: number): Concurrency {
   return { ...state, max, limit: Math.min(state.limit, max) }

@@ -59,6 +59,8 @@ function keyState(target: ModelTarget, path: Path, tools: CheckTools, report: Re
 }
 
 function reportNoPrice(spec: Spec, target: ModelTarget, path: Path, report: Report): void {
+  // Of a budget in dollars it is said there, and is an error.
+  if (spec.budget.usdNano !== null) return
   const hint = `Give it: ${formatPath([...path, 'price'])}: { input: "0.25", output: "2.00" }, in US dollars per million tokens.`
   if (spec.gates.maxCostPerRowNano === null) {
     report.warning([...path, 'id'], `the price of ${target.id} is not known: costs will be shown as unknown`, hint)

@@ -2,6 +2,7 @@ import type { Spec } from '../domain/spec.ts'
 import { analyseCondition, analyseTemplate, type TemplateAnalysis, type TemplateVariable } from '../row/analyse.ts'
 import { didYouMean, hintAmong } from '../spec/nearest.ts'
 import type { Path, Report } from '../spec/positions.ts'
+import { checkPrefix } from './check-prefix.ts'
 
 /** What names stand for in a template or condition. `null`: not known. */
 interface Names {
@@ -43,6 +44,7 @@ export function checkTemplates(spec: Spec, columns: readonly string[] | null, re
   const isClean = !report.findings.slice(before).some((finding) => finding.severity === 'error')
   if (isClean && columns !== null)
     report.add('ok', null, `templates: ${used.size} of ${columns.length} columns used, all present`)
+  if (isClean) checkPrefix(spec, report)
   if (isClean && userAnalysis !== null && !userAnalysis.variables.some((variable) => usesRow(variable, names))) {
     report.add(
       'ok',

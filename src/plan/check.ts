@@ -2,6 +2,7 @@ import type { InputSpec } from '../domain/spec.ts'
 import { type Finding, SluiceError } from '../errors.ts'
 import { newReport, type Report, sortFindings } from '../spec/positions.ts'
 import type { SpecReading } from '../spec/reading.ts'
+import { checkBudget } from './check-budget.ts'
 import { checkInput } from './check-input.ts'
 import { checkModels } from './check-model.ts'
 import { checkTemplates } from './check-templates.ts'
@@ -22,6 +23,7 @@ export async function checkSpec(reading: SpecReading, tools: CheckTools): Promis
   checkInput(draft, preview, report)
   checkTemplates(draft, preview?.columns ?? null, report)
   checkModels(draft, tools, report)
+  checkBudget(draft, tools, report)
   return sortFindings([...reading.findings, ...report.findings])
 }
 

@@ -14,6 +14,7 @@ import {
   OPENAI_HEADERS,
 } from './headers.ts'
 import { OPENAI_RULES } from './openai.ts'
+import { ANTHROPIC_MARK, type CacheMark } from './prompt-cache.ts'
 import type { Rule } from './rule.ts'
 import { GEMINI_DIALECT, OPENAI_DIALECT, type SchemaDialect } from './schema-dialect.ts'
 import type { Address, ApiName } from './target.ts'
@@ -28,6 +29,8 @@ export interface Api {
   readonly rules: readonly Rule[]
   readonly headers: HeaderTable
   readonly read: AnswerReader
+  /** Asks for the prompt's beginning to be kept; `null`: its providers keep it by themselves, or not at all. */
+  readonly cacheMark: CacheMark | null
   /** The shortest answer it could give; with it, a request is encoded without being sent. */
   readonly sample: unknown
 }
@@ -56,6 +59,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readChat,
+    cacheMark: null,
     sample: CHAT_SAMPLE,
   },
   'openai-responses': {
@@ -64,6 +68,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: OPENAI_RULES,
     headers: OPENAI_HEADERS,
     read: readResponses,
+    cacheMark: null,
     sample: { id: 'resp_0', created_at: 0, model: '', status: 'completed', output: [] },
   },
   anthropic: {
@@ -72,6 +77,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: ANTHROPIC_RULES,
     headers: ANTHROPIC_HEADERS,
     read: readAnthropic,
+    cacheMark: ANTHROPIC_MARK,
     sample: {
       type: 'message',
       id: 'msg_0',
@@ -88,6 +94,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: GOOGLE_RULES,
     headers: GOOGLE_HEADERS,
     read: readGemini,
+    cacheMark: null,
     sample: { candidates: [{ content: { role: 'model', parts: [{ text: '{}' }] }, finishReason: 'STOP' }] },
   },
   'openai-compatible': {
@@ -96,6 +103,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     rules: COMPATIBLE_RULES,
     headers: COMPATIBLE_HEADERS,
     read: readChat,
+    cacheMark: null,
     sample: CHAT_SAMPLE,
   },
 }

@@ -1,7 +1,7 @@
 import { type Failure, failure } from '../domain/failure.ts'
 import { isRecord, parseJson } from './json.ts'
 import { cleanMessage, isHtml } from './message.ts'
-import { findError, type Problem, readProblem } from './problem.ts'
+import { findError, type Problem, type Quota, readProblem } from './problem.ts'
 import { type Rule, ruleFor } from './rule.ts'
 import { isSuccess, textOf, type WireReply } from './wire.ts'
 
@@ -10,6 +10,8 @@ export interface Refusal {
   readonly failure: Failure
   /** The wait that the body asks for, in ms. */
   readonly bodyWaitMs: number | null
+  /** The limit that the body says was reached. */
+  readonly quota: Quota | null
   /** The server will not take the output schema; asked without, it may answer. */
   readonly aboutSchema: boolean
 }
@@ -23,6 +25,7 @@ export function classifyRefusal(rules: readonly Rule[], reply: WireReply, secret
     return {
       failure: failure('provider_error', message, { status, retryable: false }),
       bodyWaitMs: null,
+      quota: null,
       aboutSchema: false,
     }
   }
@@ -38,6 +41,7 @@ export function classifyOddReply(rules: readonly Rule[], reply: WireReply, secre
   const odd = (message: string, retryable: boolean): Refusal => ({
     failure: failure('provider_error', message, { status: reply.status, retryable }),
     bodyWaitMs: null,
+    quota: null,
     aboutSchema: false,
   })
   if (body.trim() === '') return odd('the reply is empty', true)
@@ -79,7 +83,8 @@ function refusalOf(rules: readonly Rule[], problem: Problem, status: number, sec
     retryAfterMs: problem.retryAfterMs,
     retryable: rule.retryable ?? true,
   })
-  return { failure: told, bodyWaitMs: problem.retryAfterMs, aboutSchema: rule.aboutSchema === true }
+  const { retryAfterMs: bodyWaitMs, quota } = problem
+  return { failure: told, bodyWaitMs, quota, aboutSchema: rule.aboutSchema === true }
 }
 
 /** `HTTP 429 rate_limit_exceeded: Rate limit reached for …` */

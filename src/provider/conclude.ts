@@ -6,7 +6,7 @@ import { toFinish, toText } from './answer.ts'
 import type { Api } from './api.ts'
 import { type Call, RefusedReply } from './call.ts'
 import { classifyHeldError, classifyOddReply, classifyRefusal } from './classify.ts'
-import { readLimits } from './headers.ts'
+import { type BodyLimits, NOTHING_TOLD, readLimits } from './headers.ts'
 import { parseJson, textIn } from './json.ts'
 import { cleanMessage } from './message.ts'
 import { classifyNetwork } from './network.ts'
@@ -80,7 +80,7 @@ function withReply(thrown: unknown, reply: WireReply, ended: Ended): Concluded {
   }
   const classify = refused ? classifyRefusal : classifyOddReply
   const told = classify(api.rules, reply, key)
-  const common = commonOf(ended, usage, raw.model, id, told.bodyWaitMs)
+  const common = commonOf(ended, usage, raw.model, id, told)
   const retryAfterMs = common.limits?.retryAfterMs ?? null
   const completion: Completion = { ok: false, failure: { ...told.failure, retryAfterMs }, ...common }
   return { completion, aboutSchema: told.aboutSchema }
@@ -91,12 +91,12 @@ function commonOf(
   usage: Usage | null,
   modelAnswered: string | null,
   idInBody: string | null,
-  bodyWaitMs: number | null = null,
+  told: BodyLimits = NOTHING_TOLD,
 ) {
   const reply = ended.call.reply()
   return {
     usage,
-    limits: reply === null ? null : readLimits(ended.api.headers, reply, ended.nowMs, bodyWaitMs),
+    limits: reply === null ? null : readLimits(ended.api.headers, reply, ended.nowMs, told),
     providerRequestId: (reply === null ? null : requestIdIn(reply)) ?? idInBody,
     latencyMs: ended.latencyMs,
     modelAnswered,

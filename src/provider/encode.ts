@@ -1,5 +1,6 @@
 import type { JSONSchema7, LanguageModelV4CallOptions, LanguageModelV4Prompt } from '@ai-sdk/provider'
 import type { ModelParams, ModelRequest } from '../domain/request.ts'
+import type { CacheMark } from './prompt-cache.ts'
 
 /** How an output schema is put to a model. */
 export interface Ask {
@@ -31,11 +32,12 @@ export function plainSettings(params: ModelParams): CallSettings {
   }
 }
 
-/** Our request as the AI SDK's call options. */
+/** Our request as the AI SDK's call options. `mark`: put on the end of what is fixed of it; `null`: on nothing. */
 export function toCallOptions(
   request: ModelRequest,
   ask: Ask,
   settings: CallSettings,
+  mark: CacheMark | null,
   abortSignal: AbortSignal,
 ): LanguageModelV4CallOptions {
   const { params } = request.target
@@ -43,7 +45,7 @@ export function toCallOptions(
   return {
     ...set,
     abortSignal,
-    prompt: toPrompt(request, ask.instruction),
+    prompt: toPrompt(request, ask.instruction, mark),
     ...(params.temperature !== undefined && { temperature: params.temperature }),
     ...(params.top_p !== undefined && { topP: params.top_p }),
     ...(params.seed !== undefined && { seed: params.seed }),
@@ -52,10 +54,25 @@ export function toCallOptions(
   }
 }
 
-function toPrompt(request: ModelRequest, instruction: string | null): LanguageModelV4Prompt {
+function toPrompt(request: ModelRequest, instruction: string | null, mark: CacheMark | null): LanguageModelV4Prompt {
   const prompt: LanguageModelV4Prompt = []
+  const userChars = mark === null ? 0 : (request.fixed?.userChars ?? 0)
   const system = [request.system, instruction].filter((text) => text !== null && text !== '').join('\n\n')
-  if (system !== '') prompt.push({ role: 'system', content: system })
-  for (const { role, text } of request.messages) prompt.push({ role, content: [{ type: 'text', text }] })
+  if (system !== '') {
+    const isEndOfFixed = mark !== null && userChars === 0
+    prompt.push({ role: 'system', content: system, ...(isEndOfFixed && { providerOptions: mark }) })
+  }
+  for (const [index, { role, text }] of request.messages.entries()) {
+    const content = index === 0 && mark !== null ? partsOf(text, userChars, mark) : [{ type: 'text' as const, text }]
+    prompt.push({ role, content })
+  }
   return prompt
+}
+
+/** A message in two parts, the first of them marked; in one where either would be empty. */
+function partsOf(text: string, fixedChars: number, mark: CacheMark) {
+  const rest = { type: 'text' as const, text: text.slice(fixedChars) }
+  if (fixedChars === 0) return [rest]
+  const fixed = { type: 'text' as const, text: text.slice(0, fixedChars), providerOptions: mark }
+  return rest.text === '' ? [fixed] : [fixed, rest]
 }

@@ -1,4 +1,5 @@
 import type { LimitSignal, LimitWindow } from '../domain/limit-signal.ts'
+import type { Quota } from './problem.ts'
 import { parseMoment, parseSeconds, retryAfterIn } from './retry-after.ts'
 import { isSuccess, type WireReply } from './wire.ts'
 
@@ -20,6 +21,14 @@ export interface HeaderTable {
   readonly inputTokens: readonly WindowNames[]
   readonly outputTokens: readonly WindowNames[]
 }
+
+/** What the body of a refusal tells of limits. */
+export interface BodyLimits {
+  readonly bodyWaitMs: number | null
+  readonly quota: Quota | null
+}
+
+export const NOTHING_TOLD: BodyLimits = Object.freeze({ bodyWaitMs: null, quota: null })
 
 const MINUTE = 60_000
 const DAY = 86_400_000
@@ -82,22 +91,29 @@ export const COMPATIBLE_HEADERS: HeaderTable = {
 
 /**
  * What a reply says about the account's limits; `null` where it says nothing. A `retry-after` counts on refusals only: some
- * gateways send one with every answer. `bodyWaitMs` is the wait that the body asked for, where no header did.
+ * gateways send one with every answer. What a refusal's body says counts where no header does.
  */
 export function readLimits(
   table: HeaderTable,
   reply: WireReply,
   nowMs: number,
-  bodyWaitMs: number | null = null,
+  body: BodyLimits = NOTHING_TOLD,
 ): LimitSignal | null {
   const { headers, status } = reply
-  const requests = firstWindow(table.requests, headers, nowMs)
-  const tokens = firstWindow(table.tokens, headers, nowMs)
-  const inputTokens = firstWindow(table.inputTokens, headers, nowMs)
-  const outputTokens = firstWindow(table.outputTokens, headers, nowMs)
-  const retryAfterMs = isSuccess(status) ? null : (retryAfterIn(headers, nowMs) ?? bodyWaitMs)
+  const read = (kind: Quota['kind']) => firstWindow(table[kind], headers, nowMs) ?? reached(body, kind)
+  const requests = read('requests')
+  const tokens = read('tokens')
+  const inputTokens = read('inputTokens')
+  const outputTokens = read('outputTokens')
+  const retryAfterMs = isSuccess(status) ? null : (retryAfterIn(headers, nowMs) ?? body.bodyWaitMs)
   const silent = [requests, tokens, inputTokens, outputTokens, retryAfterMs].every((part) => part === null)
   return silent ? null : { requests, tokens, inputTokens, outputTokens, retryAfterMs }
+}
+
+/** A limit that a refusal names has nothing left. */
+function reached({ quota, bodyWaitMs }: BodyLimits, kind: Quota['kind']): LimitWindow | null {
+  if (quota === null || quota.kind !== kind) return null
+  return { limit: quota.limit, remaining: 0, resetMs: bodyWaitMs, windowMs: quota.windowMs }
 }
 
 function firstWindow(names: readonly WindowNames[], headers: Headers, nowMs: number): LimitWindow | null {

@@ -1,6 +1,6 @@
 import type { LanguageModelV4GenerateResult } from '@ai-sdk/provider'
 import type { Completion } from '../domain/completion.ts'
-import type { ModelParams, ModelRequest } from '../domain/request.ts'
+import { type ModelParams, type ModelRequest, mayHaveFixed } from '../domain/request.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Api, SdkModel } from './api.ts'
 import { asSignal, type Call, callFetch, openCall } from './call.ts'
@@ -15,6 +15,8 @@ export interface LiveModelSettings {
   readonly api: Api
   /** As the provider knows it. */
   readonly model: string
+  /** The shortest prefix, in tokens, that its provider keeps. */
+  readonly cachesFrom: number
   readonly baseUrl: URL
   /** `null`: none is needed. */
   readonly key: string | null
@@ -48,7 +50,8 @@ export function createLiveModel(settings: LiveModelSettings): Model {
 
   const generate = (sdk: SdkModel, request: ModelRequest, prepared: PreparedSchema | null, call: Call) => {
     const options = settingsOf(request.target.params, sdk)
-    return sdk.model.doGenerate(toCallOptions(request, prepared?.ask ?? PLAIN_TEXT, options, asSignal(call)))
+    const mark = mayHaveFixed(request, settings.cachesFrom) ? api.cacheMark : null
+    return sdk.model.doGenerate(toCallOptions(request, prepared?.ask ?? PLAIN_TEXT, options, mark, asSignal(call)))
   }
 
   async function complete(request: ModelRequest, options: CompleteOptions): Promise<Completion> {

@@ -34,6 +34,8 @@ export interface Models {
   open(target: ModelTarget): Model
   /** Price of a target: the spec's own, else the table's, else `null`. */
   price(target: ModelTarget, own: PriceSpec | null): Price | null
+  /** The shortest prefix of a prompt, in tokens, that the target's provider keeps for requests to come. */
+  cachesFrom(target: ModelTarget): number
   /** Names the provider account and model whose limits a target shares; holds no key. */
   account(target: ModelTarget): string
   /** Closes all sockets. */

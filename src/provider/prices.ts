@@ -36,7 +36,7 @@ export function specPrice(own: PriceSpec, source: string): Price {
     inputNanoPerMillion: exact(own.input),
     outputNanoPerMillion: exact(own.output),
     cachedInputNanoPerMillion: own.cachedInput === null ? null : exact(own.cachedInput),
-    cacheWriteNanoPerMillion: null,
+    cacheWriteNanoPerMillion: own.cacheWrite === undefined ? null : exact(own.cacheWrite),
     source,
   }
 }

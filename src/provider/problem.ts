@@ -11,6 +11,15 @@ export interface Problem {
   readonly message: string
   /** The wait that the body asks for, in ms. */
   readonly retryAfterMs: number | null
+  /** The limit that it says was reached. */
+  readonly quota: Quota | null
+}
+
+/** A limit as google.rpc.QuotaFailure names it. */
+export interface Quota {
+  readonly kind: 'requests' | 'inputTokens' | 'outputTokens' | 'tokens'
+  readonly limit: number
+  readonly windowMs: number
 }
 
 /**
@@ -21,10 +30,17 @@ export function readProblem(status: number, body: string): Problem {
   const parsed = isHtml(body) ? undefined : parseJson(body)
   const problem = findError(parsed)
   if (problem === null) {
-    return { status, codes: [], message: typeof parsed === 'object' ? '' : body, retryAfterMs: waitIn(body) }
+    return {
+      status,
+      codes: [],
+      message: typeof parsed === 'object' ? '' : body,
+      retryAfterMs: waitIn(body),
+      quota: null,
+    }
   }
   const message = messageIn(problem)
-  return { status, codes: codesIn(problem), message, retryAfterMs: waitInDetails(problem) ?? waitIn(message) }
+  const retryAfterMs = waitInDetails(problem) ?? waitIn(message)
+  return { status, codes: codesIn(problem), message, retryAfterMs, quota: quotaIn(problem) }
 }
 
 /** The object or text in a parsed body that describes an error, or `null` where there is none. */
@@ -67,6 +83,24 @@ function codesIn(problem: unknown): readonly string[] {
   const unique = [...new Set(codes.map((code) => String(code).toLowerCase()))]
   const isNumber = (code: string) => /^\d+$/.test(code)
   return [...unique.filter((code) => !isNumber(code)), ...unique.filter(isNumber)]
+}
+
+/** The first limit in google.rpc.QuotaFailure that has a figure: `GenerateContentPaidTierInputTokensPerModelPerMinute`, say, and `"1000000"`. */
+function quotaIn(problem: unknown): Quota | null {
+  for (const violation of listIn(problem, 'details').flatMap((detail) => listIn(detail, 'violations'))) {
+    const [id, value] = [textIn(violation, 'quotaId') ?? '', textIn(violation, 'quotaValue') ?? '']
+    const window = /Per(Minute|Day)/.exec(id)?.[1]
+    if (window === undefined || !/^[1-9]\d{0,14}$/.test(value)) continue
+    const kind = /InputToken/.test(id)
+      ? 'inputTokens'
+      : /OutputToken/.test(id)
+        ? 'outputTokens'
+        : /Token/.test(id)
+          ? 'tokens'
+          : 'requests'
+    return { kind, limit: Number(value), windowMs: window === 'Day' ? 86_400_000 : 60_000 }
+  }
+  return null
 }
 
 /** google.rpc.RetryInfo, which neither the AI SDK nor OpenAI's own SDK reads. */

@@ -6,6 +6,7 @@ import { apiOf } from './api.ts'
 import { createLiveModel } from './live-model.ts'
 import type { Model, Models } from './model.ts'
 import { priceOf, specPrice } from './prices.ts'
+import { cachesFrom } from './prompt-cache.ts'
 import { type Address, isLoopback, readKey, resolveTarget } from './target.ts'
 import { createTransport, type Transport } from './transport.ts'
 import { type Exchange, exchangeOver, type FetchLike } from './wire.ts'
@@ -46,6 +47,7 @@ export function createModels(options: ModelsOptions): Models {
     return createLiveModel({
       api: apiOf(address),
       model: address.model,
+      cachesFrom: cachesFrom(address),
       baseUrl: address.baseUrl,
       key: readKey(address, env, target.apiKeyEnv !== null),
       exchange: exchangeFor(target, address),
@@ -74,6 +76,7 @@ export function createModels(options: ModelsOptions): Models {
       }
       return priceOf(address, own, runtime.now())
     },
+    cachesFrom: (target: ModelTarget) => cachesFrom(resolveTarget(target)),
     account(target: ModelTarget) {
       const { provider, model, baseUrl, keyEnv } = resolveTarget(target)
       const key = keyEnv[0] === undefined ? '' : ` with ${keyEnv[0]}`

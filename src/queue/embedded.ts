@@ -88,7 +88,8 @@ export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: E
     release: (tx, delivery, delayMs) => releaseMessage(handle(tx), delivery, delayMs, runtime.now()),
 
     async purge(tx, jobNo) {
-      await handle(tx).deleteFrom('messages').where('job_no', '=', jobNo).execute()
+      const gone = await handle(tx).deleteFrom('messages').where('job_no', '=', jobNo).returning('worker').execute()
+      return gone.filter(({ worker }) => worker !== null).length
     },
 
     async reclaim(isGone) {

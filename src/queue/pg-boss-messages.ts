@@ -51,23 +51,42 @@ export async function readWorkers(db: Handle) {
   return rows
 }
 
-/** Locks the messages of silent workers and of these ones, but for those that somebody is busy with just now. */
-export async function lockLost(db: Handle, gone: readonly string[]): Promise<readonly JobAttempt[]> {
+/**
+ * Locks the messages of silent workers and of these ones, but for those that somebody is busy with just now, and those of whoever asks: it lives, and
+ * renews its leases itself.
+ */
+export async function lockLost(
+  db: Handle,
+  { gone, asker }: { readonly gone: readonly string[]; readonly asker: string | null },
+): Promise<readonly JobAttempt[]> {
   const { rows } = await sql<JobAttempt>`
     select id, retry_count as "retryCount"
     from ${JOBS} where ${OURS} and state = 'active' and (${SILENT} or data->>'worker' = any (${[...gone]}::text[]))
+      and data->>'worker' is distinct from ${asker}::text
     order by id for update skip locked`.execute(db)
   return rows
 }
 
-/** Of these deliveries, as `id:retry_count`, those that still hold their message. */
-export async function stillHeld(db: Handle, receipts: readonly string[]): Promise<ReadonlySet<string>> {
-  const ids = receipts.map((receipt) => receipt.slice(0, receipt.indexOf(':')))
-  const { rows } = await sql<{ receipt: string }>`
-    select id::text || ':' || retry_count::text as receipt
-    from ${JOBS} where ${OURS} and state = 'active' and id = any (${ids}::uuid[])`.execute(db)
-  const held = new Set(rows.map((row) => row.receipt))
-  return new Set(receipts.filter((receipt) => held.has(receipt)))
+/**
+ * Renews the leases of these deliveries, by one statement; returns those that still hold their message. It is pg-boss's `touch` (`touchJobs` in
+ * dist/plans.js of 12.38.0), but waits for nobody: a message that a transaction is busy with just now, which mostly completes it, is not touched, and
+ * counts as held as long as its lease has not run out: after that, whoever is busy with it gives it to another. So one slow commit does not keep the
+ * other leases of its worker from being renewed.
+ */
+export async function renewLeases(db: Handle, held: readonly JobAttempt[]): Promise<readonly JobAttempt[]> {
+  const [ids, counts] = [held.map(({ id }) => id), held.map(({ retryCount }) => retryCount)]
+  const { rows } = await sql<JobAttempt>`
+    with held as materialized (
+      select id, retry_count, ${SILENT} as silent from ${JOBS} join unnest(${ids}::uuid[], ${counts}::int[]) as given (id, retry_count) using (id, retry_count)
+      where ${OURS} and state = 'active'
+    ),
+    free as materialized (
+      select id from ${JOBS} where ${OURS} and state = 'active' and (id, retry_count) in (select id, retry_count from held)
+      for update skip locked
+    ),
+    renewed as (update ${JOBS} set heartbeat_on = ${NOW} where ${OURS} and id in (select id from free))
+    select id, retry_count as "retryCount" from held where not silent or id in (select id from free)`.execute(db)
+  return rows
 }
 
 /** What a released message takes along. */
@@ -77,9 +96,12 @@ export async function readHeldMessage(db: Handle, id: string) {
   return rows[0] ?? null
 }
 
-/** Deletes all of a job, whatever its state. */
-export async function deleteOfJob(db: Handle, jobNo: number): Promise<void> {
-  await sql`delete from ${JOBS} where ${ALL_OURS} and group_tier = ${String(jobNo)}`.execute(db)
+/** Deletes all of a job, whatever its state. Returns how many of them somebody held. */
+export async function deleteOfJob(db: Handle, jobNo: number): Promise<number> {
+  const { rows } = await sql<{ held: number }>`
+    with gone as (delete from ${JOBS} where ${ALL_OURS} and group_tier = ${String(jobNo)} returning state)
+    select count(*) filter (where state = 'active') as held from gone`.execute(db)
+  return Number(rows[0]?.held ?? 0)
 }
 
 /** Takes dead letters out, with what is left of them in the queue they came from. Returns the names of their tasks. */

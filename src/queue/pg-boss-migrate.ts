@@ -31,6 +31,8 @@ const BACKLOG = `
  */
 export async function migratePgBoss({ url }: { readonly url: string }): Promise<void> {
   const client = new pg.Client({ connectionString: url, application_name: 'sluice migrate' })
+  // The call that is under way, or the next one, says what it is.
+  client.on('error', () => undefined)
   await client.connect()
   try {
     await client.query(`select pg_advisory_lock(hashtextextended('${SCHEMA}.migrate', 0))`)

@@ -35,6 +35,8 @@ export const COUNTS = `
 /** What the queue needs of the store's database, which must be PostgreSQL. */
 export interface PgBossDatabase {
   readonly reader: Handle
+  /** Runs one statement that waits for no transaction of this process. */
+  aside<T>(statement: (db: Handle) => Promise<T>): Promise<T>
   handle(tx: StoreTx): Handle
   write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
 }

@@ -11,7 +11,7 @@ import {
   readTotal,
   readTurns,
   readWorkers,
-  stillHeld,
+  renewLeases,
   takeDeadLetters,
 } from './pg-boss-messages.ts'
 import { ensurePgBoss } from './pg-boss-migrate.ts'
@@ -44,7 +44,7 @@ export interface PgBossQueueOptions {
  * whoever looks next: no process has to watch over the others. docs/decisions/0007 says what of pg-boss is used, and what is not.
  */
 export async function createPgBossQueue({ database, url }: PgBossQueueOptions): Promise<Queue> {
-  const { reader, handle, write } = database
+  const { reader, handle, write, aside } = database
   await ensurePgBoss({ url, reader })
   const boss = await start(reader)
   return Object.freeze({
@@ -55,13 +55,16 @@ export async function createPgBossQueue({ database, url }: PgBossQueueOptions): 
       const { due, silent } = await lookForWork(reader, filter?.jobNo)
       if (limit <= 0 || !(due || silent)) return []
       return await write(async (tx) => {
-        if (silent) await free(boss, handle(tx), [])
+        if (silent) await free(boss, handle(tx), { gone: [], asker: worker })
         return (await fetchMessages(handle(tx), { worker, limit, jobNo: filter?.jobNo })).map(deliveryOf)
       })
     },
 
     async extend(deliveries) {
-      return deliveries.length === 0 ? [] : await write((tx) => touch(boss, handle(tx), deliveries))
+      const attempts = deliveries.flatMap((delivery) => attemptOf(delivery) ?? [])
+      if (attempts.length === 0) return []
+      const held = new Set((await aside((db) => renewLeases(db, attempts))).map(receiptOf))
+      return deliveries.filter((delivery) => held.has(delivery.receipt))
     },
 
     async complete(tx, delivery) {
@@ -77,7 +80,7 @@ export async function createPgBossQueue({ database, url }: PgBossQueueOptions): 
       const gone: string[] = []
       for (const { worker } of workers) if (await isGone(worker)) gone.push(worker)
       if (gone.length === 0 && !workers.some((held) => held.silent)) return 0
-      return await write((tx) => free(boss, handle(tx), gone))
+      return await write((tx) => free(boss, handle(tx), { gone, asker: null }))
     },
 
     depth: (jobNo) => readDepth(reader, jobNo),
@@ -90,18 +93,9 @@ export async function createPgBossQueue({ database, url }: PgBossQueueOptions): 
 const over = (db: Handle) => ({ db: fromKysely(db) })
 
 /** Lets others have what silent workers and these ones hold; a message that has died too often becomes a dead letter. Returns how many. */
-async function free(boss: PgBoss, db: Handle, gone: readonly string[]): Promise<number> {
-  const lost = await lockLost(db, gone)
+async function free(boss: PgBoss, db: Handle, whose: Parameters<typeof lockLost>[1]): Promise<number> {
+  const lost = await lockLost(db, whose)
   return lost.length === 0 ? 0 : affectedBy(await boss.fail(QUEUE, [...lost], null, over(db)))
-}
-
-async function touch(boss: PgBoss, db: Handle, deliveries: readonly Delivery[]): Promise<readonly Delivery[]> {
-  const attempts = deliveries.flatMap((delivery) => attemptOf(delivery) ?? [])
-  if (attempts.length === 0) return []
-  const touched = affectedBy(await boss.touch(QUEUE, attempts, over(db)))
-  if (touched === deliveries.length) return deliveries
-  const held = await stillHeld(db, attempts.map(receiptOf))
-  return deliveries.filter((delivery) => held.has(delivery.receipt))
 }
 
 /**

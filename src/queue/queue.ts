@@ -64,8 +64,11 @@ export interface Queue {
    * behind its job's others. `false`: the lease was lost. Part of `tx`.
    */
   release(tx: StoreTx, delivery: Delivery, delayMs: number): Promise<boolean>
-  /** Removes all messages of a job, leased or not. Part of `tx`. */
-  purge(tx: StoreTx, jobNo: number): Promise<void>
+  /**
+   * Removes all messages of a job, leased or not. Returns how many of them were leased: a fetch may have come after whoever looked at `depth`, and
+   * then its worker loses what it has just begun, unless the caller rolls `tx` back.
+   */
+  purge(tx: StoreTx, jobNo: number): Promise<number>
   /** Frees the leases of workers that `isGone` says are dead, and those that ran out. Returns how many. */
   reclaim(isGone: (worker: string) => Promise<boolean>): Promise<number>
   /** Messages of a job that wait, are delayed, or are leased. */

@@ -52,7 +52,8 @@ function faultsIn(parse: () => unknown): readonly TemplateFault[] {
   }
 }
 
-function variablesOf(analysis: StaticAnalysis): readonly TemplateVariable[] {
+/** The names that an analysed template takes from outside, in the order of the text. */
+export function variablesOf(analysis: StaticAnalysis): readonly TemplateVariable[] {
   return Object.values(analysis.globals)
     .flat()
     .map((variable) => ({

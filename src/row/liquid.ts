@@ -3,7 +3,7 @@ import { cutBytes } from './cut.ts'
 import { jsonText } from './json-text.ts'
 
 /** UTF-8 bytes that one token is taken to be, by `truncate_tokens` and by estimates: English prose has 4 to 4.5. */
-export const BYTES_PER_TOKEN = 4
+const BYTES_PER_TOKEN = 4
 
 /**
  * Left out of Liquid: what reads files, what writes into the scope, what prints in its own way, what depends on the clock, the time zone or

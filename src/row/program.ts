@@ -67,6 +67,7 @@ function prepare(parts: Parts, row: Row, past: readonly PastAttempt[], options: 
     system: prompted.system,
     user: prompted.user,
     schema: parts.spec.output.schema,
+    fixed: prompted.fixed,
     step,
     rejected: stays ? standing.rejected : null,
   })

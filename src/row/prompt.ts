@@ -1,6 +1,8 @@
+import type { FixedPart } from '../domain/request.ts'
 import type { Row } from '../domain/row.ts'
 import type { PromptSpec } from '../domain/spec.ts'
-import type { TemplateAnalysis } from './analyse.ts'
+import { analyseTemplate, type TemplateAnalysis } from './analyse.ts'
+import { fixedText } from './fixed-text.ts'
 import { jsonText } from './json-text.ts'
 import type { TemplateFault } from './liquid.ts'
 import type { World } from './scope.ts'
@@ -8,7 +10,7 @@ import { compileTemplate } from './template.ts'
 
 /** The prompt of one row, or which template failed on it, and why. */
 export type Prompted =
-  | { readonly ok: true; readonly system: string | null; readonly user: string }
+  | { readonly ok: true; readonly system: string | null; readonly user: string; readonly fixed: FixedPart }
   | { readonly ok: false; readonly message: string }
 
 /** Renders the prompts of rows. */
@@ -29,15 +31,34 @@ export function compilePrompt(prompt: PromptSpec, analyses: PromptAnalyses, worl
   const user = prompt.user === null ? null : compileTemplate(prompt.user, analyses.user, world)
   const namesRow = analyses.user.variables.some((variable) => variable.path[0] !== 'vars')
   const rowJson = rowWriter(world.columns)
+  const fixed = fixedPart(prompt, world)
   return (row) => {
     const first = system === null ? null : system.render(row)
     if (first !== null && 'fault' in first) return failed('prompt.system', first.fault)
     const second = user === null ? { text: '' } : user.render(row)
     if ('fault' in second) return failed('prompt.user', second.fault)
     const text = namesRow ? second.text : withRow(second.text, rowJson(row))
-    return { ok: true, system: first === null ? null : first.text, user: text }
+    return { ok: true, system: first === null ? null : first.text, user: text, fixed }
   }
 }
+
+const NOTHING_FIXED: FixedPart = Object.freeze({ system: false, userChars: 0, bytes: 0 })
+
+/** What both templates begin with whatever the row is. Blanks at the end may be trimmed by what follows them, and are left out. */
+function fixedPart(prompt: PromptSpec, world: World): FixedPart {
+  const system = prompt.system === null ? { head: '', row: null } : fixedText(prompt.system)
+  if (system.row !== null) return NOTHING_FIXED
+  const [first, second] = [headText(system.head, world), headText(fixedText(prompt.user ?? '').head, world).trimEnd()]
+  const bytes = Buffer.byteLength(first) + Buffer.byteLength(second)
+  return Object.freeze({ system: true, userChars: second.length, bytes })
+}
+
+function headText(head: string, { vars }: World): string {
+  const rendered = compileTemplate(head, analyseTemplate(head), { columns: [], vars }).render(NO_ROW)
+  return 'fault' in rendered ? '' : rendered.text
+}
+
+const NO_ROW: Row = Object.freeze({ index: 0, id: '', values: [] })
 
 function withRow(text: string, json: string): string {
   if (text.trim() === '') return json

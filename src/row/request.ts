@@ -1,7 +1,6 @@
 import type { PastAttempt } from '../domain/attempt.ts'
-import type { JsonSchema, Message, ModelRequest, ModelTarget } from '../domain/request.ts'
+import type { FixedPart, JsonSchema, Message, ModelRequest, ModelTarget } from '../domain/request.ts'
 import { jsonText } from './json-text.ts'
-import { BYTES_PER_TOKEN } from './liquid.ts'
 import { DEFAULT_MAX_OUTPUT, type Sendable } from './row.ts'
 
 /** A schema longer than this is not repeated to the model in words. */
@@ -11,15 +10,13 @@ const SCHEMA_CHARS = 16_000
 const TOKENS_AROUND_REQUEST = 64
 const TOKENS_AROUND_MESSAGE = 16
 
-/** Output that an answer without `max_output_tokens` is expected to have, for limits. */
-const LIKELY_OUTPUT = 512
-
 /** What is asked in one step of a row. */
 export interface Step {
   readonly target: ModelTarget
   readonly system: string | null
   readonly user: string
   readonly schema: JsonSchema | null
+  readonly fixed: FixedPart
   /** 1 normal · 2 errors fed back · 3 and more: the schema is repeated as well. */
   readonly step: number
   /** The answer that did not fit, on this model; `null` in step 1. */
@@ -31,8 +28,8 @@ export interface Step {
  * answer that was cut off is not shown again, it would only be continued.
  */
 export function buildRequest(step: Step): ModelRequest {
-  const { target, system, schema } = step
-  return { target, system, messages: messagesOf(step), schema }
+  const { target, system, schema, fixed } = step
+  return { target, system, messages: messagesOf(step), schema, fixed }
 }
 
 function messagesOf(step: Step): readonly Message[] {
@@ -59,7 +56,7 @@ function feedbackOf({ schema, step }: Step, rejected: PastAttempt): string {
 }
 
 /** How large a request is taken to be. */
-export type Size = Pick<Sendable, 'worstInputTokens' | 'worstOutputTokens' | 'estimatedTokens'> & {
+export type Size = Pick<Sendable, 'worstInputTokens' | 'worstOutputTokens'> & {
   /** Input as it is judged by `budget.row_tokens`: a third of its bytes, which is above what texts of most scripts come to. */
   readonly inputTokens: number
 }
@@ -75,7 +72,6 @@ export function sizer(schema: JsonSchema | null): (request: ModelRequest) => Siz
     return {
       worstInputTokens: bytes + 2 * schemaBytes + around,
       worstOutputTokens: maxOutput ?? DEFAULT_MAX_OUTPUT,
-      estimatedTokens: Math.ceil((bytes + schemaBytes) / BYTES_PER_TOKEN) + (maxOutput ?? LIKELY_OUTPUT),
       inputTokens: Math.ceil((bytes + schemaBytes) / 3),
     }
   }

@@ -35,8 +35,6 @@ export interface Sendable {
   /** Upper bounds: input by its UTF-8 bytes plus overhead, output by max_output_tokens (DEFAULT_MAX_OUTPUT where the spec gives none). */
   readonly worstInputTokens: number
   readonly worstOutputTokens: number
-  /** What the request will likely use; for limits. */
-  readonly estimatedTokens: number
 }
 
 /** What `settle` says of one completion: always how the attempt is booked, and then what happens to the row. */

@@ -9,6 +9,7 @@ import {
   type WireReply,
 } from './ask.ts'
 import {
+  type Message,
   optionalTokens,
   refuseStreaming,
   requiredList,
@@ -24,6 +25,7 @@ export const anthropicMessages: Shape = Object.freeze({
   provider: 'anthropic',
   requestIdHeader: 'request-id',
   refusesBlocked: true,
+  caching: 'marked',
   read,
   // Input tokens have a bucket of their own there, and max_tokens does not count towards it (rate limits page).
   reserve: (ask: Ask) => ask.inputTokens,
@@ -36,7 +38,7 @@ function read(body: Readonly<Record<string, unknown>>): Ask {
   refuseStreaming(body)
   const messages = requiredList(body, 'messages')
     .filter(isRecord)
-    .map((message) => ({ role: String(message.role), text: textOf(message.content) }))
+    .map((message) => messageOf(String(message.role), message.content))
   if (messages.some((message) => message.text === '')) {
     throw new BadRequest(
       'messages: all messages must have non-empty content except for the optional final assistant message',
@@ -48,11 +50,20 @@ function read(body: Readonly<Record<string, unknown>>): Ask {
   if (maxOutputTokens === null) throw new BadRequest('max_tokens: Field required')
   return {
     model: requiredText(body, 'model'),
-    ...weigh([{ role: 'system', text: textOf(body.system) }, ...messages], schema),
+    ...weigh([messageOf('system', body.system), ...messages], schema),
     schema,
     maxOutputTokens,
     tool: tool?.name ?? null,
   }
+}
+
+/** A message whose parts may be marked as the end of what is to be kept. */
+function messageOf(role: string, content: unknown): Message {
+  const parts = Array.isArray(content) ? content.filter(isRecord) : []
+  const blocks = parts.map((part) => ({ text: textOf([part]), isMarked: isRecord(part.cache_control) }))
+  return blocks.length === 0
+    ? { role, text: textOf(content) }
+    : { role, text: blocks.map(({ text }) => text).join(''), blocks }
 }
 
 function formatSchema(body: Readonly<Record<string, unknown>>): Schema | null {
@@ -90,9 +101,9 @@ function write(said: Said, ask: Ask): string {
     stop_reason: call === undefined ? STOP_REASONS[said.finish] : 'tool_use',
     stop_sequence: null,
     usage: {
-      input_tokens: said.inputTokens,
-      cache_creation_input_tokens: 0,
-      cache_read_input_tokens: 0,
+      input_tokens: said.inputTokens - said.cachedTokens - said.cacheWriteTokens,
+      cache_creation_input_tokens: said.cacheWriteTokens,
+      cache_read_input_tokens: said.cachedTokens,
       output_tokens: said.outputTokens,
       service_tier: 'standard',
     },

@@ -1,5 +1,12 @@
 import type { Schema } from './schema.ts'
 
+/** A stretch of a prompt. */
+export interface PromptBlock {
+  readonly text: string
+  /** The provider is asked to keep the prompt up to its end. */
+  readonly isMarked: boolean
+}
+
 /** What a request asks for, whatever provider's shape it came in. */
 export interface Ask {
   readonly model: string
@@ -7,6 +14,8 @@ export interface Ask {
   readonly text: string
   /** Tokens of all messages, the system prompt and the schema together. */
   readonly inputTokens: number
+  /** All that was sent for the model to read, in the order in which it is read. */
+  readonly prompt: readonly PromptBlock[]
   /** The schema that the answer must fit; `true` where any JSON will do, `null` for plain text. */
   readonly schema: Schema | null
   readonly maxOutputTokens: number | null
@@ -22,6 +31,9 @@ export interface Said {
   readonly text: string
   readonly finish: Finish
   readonly inputTokens: number
+  /** Of the input, what was in the provider's cache, and what was written there. */
+  readonly cachedTokens: number
+  readonly cacheWriteTokens: number
   readonly outputTokens: number
   /** The model as answered: never a name that a real one answers with. */
   readonly model: string
@@ -87,6 +99,8 @@ export interface Shape {
   refuse(refusal: Refusal, id: string): WireReply
   /** The headers by which this provider tells where its limits stand. */
   limitHeaders(states: LimitStates): Readonly<Record<string, string>>
+  /** Whether this provider keeps prompts by itself, or those that are marked. */
+  readonly caching: 'by itself' | 'marked'
   /** The header that names the request in this provider's replies. */
   readonly requestIdHeader: string
   /** Whether blocked content is turned away with an error rather than answered with a finish reason. */

@@ -1,8 +1,9 @@
 import { ASK_FAULTS, BODY_FAULTS, type Fault } from './fault.ts'
+import type { LimitChange } from './limits.ts'
 import type { SimulatorOptions } from './options.ts'
 import { ANY_MODEL, createBiller, DEFAULT_SIMULATED_PRICE } from './price.ts'
 
-type FlagKind = 'share' | 'duration' | 'count' | 'integer' | 'price' | 'switch'
+type FlagKind = 'change' | 'share' | 'duration' | 'count' | 'integer' | 'price' | 'switch'
 
 /** One flag of `sluice simulate`. */
 export interface SimulatorFlag {
@@ -30,9 +31,18 @@ export const SIMULATOR_FLAGS: readonly SimulatorFlag[] = Object.freeze([
   { name: 'seed', kind: 'integer', help: 'answers and faults are drawn from it (default 1)' },
   { name: 'latency', kind: 'duration', help: 'median time of an answer (default 0)' },
   { name: 'latency-p99', kind: 'duration', help: 'one of a hundred takes longer (default: the median)' },
+  {
+    name: 'extra-output',
+    kind: 'count',
+    help: 'median of the tokens billed beyond the text, as for thinking (default 0)',
+  },
+  { name: 'extra-output-p99', kind: 'count', help: 'one of a hundred is billed more (default: the median)' },
   { name: 'rpm', kind: 'count', help: 'requests per minute (default: no limit)' },
   { name: 'tpm', kind: 'count', help: 'tokens per minute (default: no limit)' },
   { name: 'concurrency', kind: 'count', help: 'requests at once; more are turned away as overload' },
+  { name: 'limits-after', kind: 'change', help: 'other limits from a time on, such as 60s:rpm=300,tpm=30000' },
+  { name: 'silent-limits', kind: 'switch', help: 'headers tell of no limits' },
+  { name: 'capacity', kind: 'count', help: 'requests worked on at once; more wait in line, none is turned away' },
   { name: 'context', kind: 'count', help: 'longest prompt in tokens (default: no limit)' },
   ...[...ASK_FAULTS, ...BODY_FAULTS].map((fault) => ({
     name: fault.replaceAll('_', '-'),
@@ -53,6 +63,8 @@ export const SIMULATOR_FLAGS: readonly SimulatorFlag[] = Object.freeze([
     kind: 'price',
     help: `USD per million output tokens (default ${DEFAULT_SIMULATED_PRICE.output})`,
   },
+  { name: 'price-cached-input', kind: 'price', help: 'USD per million cached input tokens (default: as input)' },
+  { name: 'price-cache-write', kind: 'price', help: 'USD per million tokens written to the cache (default: as input)' },
 ] satisfies readonly SimulatorFlag[])
 
 export type ParsedFlags =
@@ -82,6 +94,7 @@ export function parseSimulatorFlags(given: Given): ParsedFlags {
 }
 
 const EXPECTED: Readonly<Record<FlagKind, string>> = {
+  change: 'a time and limits, such as 60s:rpm=300 or 60s:rpm=300,tpm=30000',
   share: 'a share such as 0.2 or 20%',
   duration: 'a duration such as 200ms, 2s or 1m',
   count: 'a whole number above 0',
@@ -98,6 +111,7 @@ function parseValue(kind: FlagKind, raw: string | number | true): number | strin
   const text = String(raw).trim()
   if (kind === 'share') return shareOf(text)
   if (kind === 'duration') return durationOf(text)
+  if (kind === 'change') return changeOf(text) === null ? null : text
   if (kind === 'price') return isPrice(text) ? text : null
   const value = /^\d{1,15}$/.test(text) ? Number(text) : null
   return kind === 'count' && value === 0 ? null : value
@@ -113,6 +127,14 @@ function shareOf(text: string): number | null {
 function durationOf(text: string): number | null {
   const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|)$/.exec(text)
   return match === null ? null : Number(match[1]) * (UNIT_MS[match[2] as string] as number)
+}
+
+function changeOf(text: string): LimitChange | null {
+  const match = /^([^:]+):(rpm|tpm)=(\d{1,15})(?:,(rpm|tpm)=(\d{1,15}))?$/.exec(text)
+  const afterMs = match === null ? null : durationOf(match[1] as string)
+  if (match === null || afterMs === null || Number(match[3]) === 0 || Number(match[5]) === 0) return null
+  const second = match[4] === undefined ? {} : { [match[4]]: Number(match[5]) }
+  return { afterMs, [match[2] as string]: Number(match[3]), ...second }
 }
 
 function isPrice(text: string): boolean {
@@ -142,17 +164,29 @@ function contradictions(values: Values): readonly string[] {
   if (p99 !== null && p99 < (numberAt(values, 'latency') ?? 0))
     errors.push('--latency-p99: expected at least --latency')
   if (p99 !== null && numberAt(values, 'latency') === null) errors.push('--latency-p99: expected --latency beside it')
+  const extraP99 = numberAt(values, 'extra-output-p99')
+  if (extraP99 !== null && extraP99 < (numberAt(values, 'extra-output') ?? Number.POSITIVE_INFINITY))
+    errors.push('--extra-output-p99: expected --extra-output beside it, and at least that')
   return errors
 }
 
 function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs'> {
   const number = (name: string) => numberAt(values, name)
   const medianMs = number('latency') ?? 0
+  const extra = number('extra-output') ?? 0
   const shares = [...ASK_FAULTS, ...BODY_FAULTS].map((fault) => [fault, number(fault.replaceAll('_', '-')) ?? 0])
   return {
     seed: number('seed') ?? 1,
     latency: { medianMs, p99Ms: number('latency-p99') ?? medianMs },
-    limits: { rpm: number('rpm'), tpm: number('tpm'), concurrency: number('concurrency') },
+    extraOutput: { median: extra, p99: number('extra-output-p99') ?? extra },
+    limits: {
+      rpm: number('rpm'),
+      tpm: number('tpm'),
+      concurrency: number('concurrency'),
+      changes: values.has('limits-after') ? [changeOf(String(values.get('limits-after'))) as LimitChange] : [],
+    },
+    capacity: number('capacity'),
+    silentLimits: values.has('silent-limits'),
     faults: Object.fromEntries(shares) as Record<Fault, number>,
     slowMs: number('slow-for') ?? 30_000,
     retryAfterMs: number('retry-after') ?? 100,
@@ -163,6 +197,8 @@ function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs'> {
       [ANY_MODEL]: {
         input: String(values.get('price-input') ?? DEFAULT_SIMULATED_PRICE.input),
         output: String(values.get('price-output') ?? DEFAULT_SIMULATED_PRICE.output),
+        ...(values.has('price-cached-input') && { cachedInput: String(values.get('price-cached-input')) }),
+        ...(values.has('price-cache-write') && { cacheWrite: String(values.get('price-cache-write')) }),
       },
     },
   }

@@ -9,6 +9,7 @@ export const gemini: Shape = Object.freeze({
   provider: 'gemini',
   requestIdHeader: 'x-request-id',
   refusesBlocked: false,
+  caching: 'by itself',
   read,
   reserve: (ask: Ask) => ask.inputTokens,
   write,
@@ -71,6 +72,7 @@ const FINISH_REASONS = {
 function write(said: Said): string {
   const usage = {
     promptTokenCount: said.inputTokens,
+    ...(said.cachedTokens > 0 && { cachedContentTokenCount: said.cachedTokens }),
     ...(said.outputTokens > 0 && { candidatesTokenCount: said.outputTokens }),
     totalTokenCount: said.inputTokens + said.outputTokens,
     promptTokensDetails: [{ modality: 'TEXT', tokenCount: said.inputTokens }],

@@ -11,11 +11,15 @@ export interface SimulatedLatency {
 const Z99 = 2.326_347_874
 
 /** Milliseconds that one answer takes. */
-export function drawLatency(latency: SimulatedLatency, draw: Draw): number {
-  const { medianMs, p99Ms } = latency
-  if (medianMs <= 0 || p99Ms <= medianMs) return medianMs
-  const sigma = Math.log(p99Ms / medianMs) / Z99
+export function drawLatency({ medianMs, p99Ms }: SimulatedLatency, draw: Draw): number {
+  return drawLogNormal(medianMs, p99Ms, draw)
+}
+
+/** A log-normal number, of which so much is the median and one of a hundred is above `p99`. At or below the median, all are the median. */
+export function drawLogNormal(median: number, p99: number, draw: Draw): number {
+  if (median <= 0 || p99 <= median) return median
+  const sigma = Math.log(p99 / median) / Z99
   // Box and Muller's transform; 1 - u keeps the logarithm finite.
   const normal = Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw())
-  return medianMs * Math.exp(sigma * normal)
+  return median * Math.exp(sigma * normal)
 }

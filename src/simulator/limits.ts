@@ -8,6 +8,15 @@ export interface SimulatedLimits {
   readonly tpm: number | null
   /** Requests that are worked on at once; one more is turned away as overload, as a server of one's own does. */
   readonly concurrency: number | null
+  /** Limits that change while it runs. @default none */
+  readonly changes?: readonly LimitChange[]
+}
+
+/** Other limits from some time after the first request on; what is absent stays. */
+export interface LimitChange {
+  readonly afterMs: number
+  readonly rpm?: number
+  readonly tpm?: number
 }
 
 export interface Limits {
@@ -21,7 +30,7 @@ export interface Limits {
 }
 
 interface Bucket {
-  readonly limit: number
+  limit: number
   level: number
   atMs: number
 }
@@ -32,10 +41,21 @@ const MINUTE_MS = 60_000
 export function createLimits(options: SimulatedLimits, nowMs: () => number): Limits {
   const requests = bucketOf(options.rpm, nowMs())
   const tokens = bucketOf(options.tpm, nowMs())
+  const changes = (options.changes ?? []).toSorted((a, b) => a.afterMs - b.afterMs)
+  let firstAtMs: number | null = null
   let busyUntilMs: number[] = []
+  const follow = (now: number) => {
+    firstAtMs ??= now
+    while (changes[0] !== undefined && now - firstAtMs >= changes[0].afterMs) {
+      const { rpm, tpm } = changes.shift() as LimitChange
+      setLimit(requests, rpm, now)
+      setLimit(tokens, tpm, now)
+    }
+  }
   return Object.freeze({
     admit: (wanted: number) => {
       const now = nowMs()
+      follow(now)
       const hit = hitOf(requests, 'requests', 1, now) ?? hitOf(tokens, 'tokens', wanted, now)
       if (hit !== null) return hit
       if (requests !== null) requests.level -= 1
@@ -60,6 +80,13 @@ export function createLimits(options: SimulatedLimits, nowMs: () => number): Lim
 
 function bucketOf(limit: number | null, nowMs: number): Bucket | null {
   return limit === null ? null : { limit, level: limit, atMs: nowMs }
+}
+
+function setLimit(bucket: Bucket | null, limit: number | undefined, nowMs: number): void {
+  if (bucket === null || limit === undefined) return
+  refill(bucket, nowMs)
+  bucket.limit = limit
+  bucket.level = Math.min(limit, bucket.level)
 }
 
 function refill(bucket: Bucket, nowMs: number): void {

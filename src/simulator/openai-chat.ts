@@ -17,6 +17,7 @@ export const openAiChat: Shape = Object.freeze({
   provider: 'openai',
   requestIdHeader: 'x-request-id',
   refusesBlocked: false,
+  caching: 'by itself',
   read,
   // "max(max_tokens, estimated tokens from character count)" (OpenAI's rate limit guide).
   reserve: (ask: Ask) => Math.max(ask.inputTokens, ask.maxOutputTokens ?? 0),
@@ -61,7 +62,7 @@ function write(said: Said): string {
     `"refusal":${refused ? text : 'null'},"annotations":[]},"logprobs":null,` +
     `"finish_reason":"${refused ? 'stop' : said.finish}"}],` +
     `"usage":{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens},` +
-    `"prompt_tokens_details":{"cached_tokens":0},"completion_tokens_details":{"reasoning_tokens":0}},` +
+    `"prompt_tokens_details":{"cached_tokens":${said.cachedTokens}},"completion_tokens_details":{"reasoning_tokens":0}},` +
     `"service_tier":"default","system_fingerprint":"fp_simulated"}`
   )
 }

@@ -17,6 +17,7 @@ export const openAiResponses: Shape = Object.freeze({
   provider: 'openai',
   requestIdHeader: 'x-request-id',
   refusesBlocked: false,
+  caching: 'by itself',
   read,
   reserve: (ask: Ask) => Math.max(ask.inputTokens, ask.maxOutputTokens ?? 0),
   write,
@@ -74,7 +75,7 @@ function write(said: Said, ask: Ask): string {
     truncation: 'disabled',
     usage: {
       input_tokens: said.inputTokens,
-      input_tokens_details: { cached_tokens: 0 },
+      input_tokens_details: { cached_tokens: said.cachedTokens },
       output_tokens: said.outputTokens,
       output_tokens_details: { reasoning_tokens: 0 },
       total_tokens: said.inputTokens + said.outputTokens,

@@ -11,7 +11,13 @@ export interface SimulatorOptions {
   readonly seed?: number
   /** How long an answer takes. @default at once */
   readonly latency?: SimulatedLatency
+  /** Tokens that an answer is billed beyond its text, as for thinking: log-normal, within `max_output_tokens`. @default none */
+  readonly extraOutput?: ExtraOutput
   readonly limits?: Partial<SimulatedLimits>
+  /** Requests that are worked on at once while the others wait, as on a server of one's own; `null`: all. @default null */
+  readonly capacity?: number | null
+  /** Tells of no limits in its headers. @default false */
+  readonly silentLimits?: boolean
   readonly faults?: Partial<FaultShares>
   /** How long an answer takes that the fault `slow` has struck. @default 30000 */
   readonly slowMs?: number
@@ -27,11 +33,21 @@ export interface SimulatorOptions {
   readonly prices?: Readonly<Record<string, SimulatedPrice>>
 }
 
+/** How heavy the tail of the bill is. */
+export interface ExtraOutput {
+  readonly median: number
+  /** One of a hundred answers is billed more. */
+  readonly p99: number
+}
+
 export type ResolvedOptions = Readonly<{
   nowMs: () => number
   seed: number
   latency: SimulatedLatency
+  extraOutput: ExtraOutput
   limits: SimulatedLimits
+  capacity: number | null
+  silentLimits: boolean
   faults: FaultShares
   slowMs: number
   retryAfterMs: number
@@ -49,7 +65,10 @@ export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
     nowMs: options.nowMs,
     seed: options.seed ?? 1,
     latency: options.latency ?? { medianMs: 0, p99Ms: 0 },
+    extraOutput: options.extraOutput ?? { median: 0, p99: 0 },
     limits: { rpm: null, tpm: null, concurrency: null, ...options.limits },
+    capacity: options.capacity ?? null,
+    silentLimits: options.silentLimits ?? false,
     faults,
     slowMs: options.slowMs ?? 30_000,
     retryAfterMs: options.retryAfterMs ?? 100,

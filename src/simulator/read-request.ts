@@ -1,4 +1,4 @@
-import { BadRequest } from './ask.ts'
+import { BadRequest, type PromptBlock } from './ask.ts'
 import { isRecord, isSchema, type Schema } from './schema.ts'
 import { countTokens } from './tokens.ts'
 
@@ -6,6 +6,8 @@ import { countTokens } from './tokens.ts'
 export interface Message {
   readonly role: string
   readonly text: string
+  /** Its parts, where they differ in more than their text. */
+  readonly blocks?: readonly PromptBlock[]
 }
 
 export function requiredText(body: Readonly<Record<string, unknown>>, key: string): string {
@@ -50,7 +52,9 @@ export function schemaOrRefuse(value: unknown, param: string): Schema {
  */
 export function weigh(messages: readonly Message[], schema: Schema | null) {
   const text = messages.find((message) => message.role === 'user')?.text ?? ''
-  const texts = messages.map((message) => message.text)
-  if (isRecord(schema)) texts.push(JSON.stringify(schema))
-  return { text, inputTokens: countTokens(...texts) }
+  const schemaText = isRecord(schema) ? [JSON.stringify(schema)] : []
+  const texts = [...schemaText, ...messages.map((message) => message.text)]
+  const blocks = messages.flatMap(({ text, blocks = [{ text, isMarked: false }] }) => blocks)
+  const prompt = [...schemaText.map((text) => ({ text, isMarked: false })), ...blocks]
+  return { text, inputTokens: countTokens(...texts), prompt }
 }

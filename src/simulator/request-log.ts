@@ -16,6 +16,8 @@ export interface RequestRecord {
   readonly fault: string | null
   readonly billed: boolean
   readonly inputTokens: number
+  readonly cachedTokens: number
+  readonly cacheWriteTokens: number
   readonly outputTokens: number
   readonly costNano: number
 }
@@ -35,6 +37,8 @@ export interface RequestLogLine {
   readonly fault: string | null
   readonly billed: boolean
   readonly input_tokens: number
+  readonly cached_tokens: number
+  readonly cache_write_tokens: number
   readonly output_tokens: number
   readonly cost_nano: number
   readonly aborted: boolean
@@ -67,6 +71,8 @@ function lineOf(record: RequestRecord, body: string, aborted: boolean): RequestL
     fault: record.fault,
     billed: record.billed,
     input_tokens: record.inputTokens,
+    cached_tokens: record.cachedTokens,
+    cache_write_tokens: record.cacheWriteTokens,
     output_tokens: record.outputTokens,
     cost_nano: record.costNano,
     aborted,

@@ -1,4 +1,5 @@
 import { type Ask, BadRequest, type Refusal } from './ask.ts'
+import { createCapacity } from './capacity.ts'
 import { drawOf, nameOf } from './draw.ts'
 import type { SimulatedReply, SimulatedRequest } from './exchange.ts'
 import { createAskCounter, drawFault, type Fault } from './fault.ts'
@@ -6,6 +7,7 @@ import { drawLatency } from './latency.ts'
 import { createLimits } from './limits.ts'
 import { type ResolvedOptions, resolveOptions, type SimulatorOptions } from './options.ts'
 import { createBiller } from './price.ts'
+import { createPromptCache } from './prompt-cache.ts'
 import { routeOf } from './route.ts'
 import { isRecord, Unanswerable } from './schema.ts'
 import { createStats, type SimulatorStats } from './stats.ts'
@@ -26,7 +28,9 @@ export function createSimulator(given: SimulatorOptions): Simulator {
   const house: House = {
     options,
     limits: createLimits(options.limits, options.nowMs),
+    capacity: createCapacity(options.capacity, options.nowMs),
     bill: createBiller(options.prices),
+    promptCache: createPromptCache(options.nowMs),
     asked: createAskCounter(),
     countsAsks: Object.values(options.faults).some((share) => share > 0),
     answered: 0,
@@ -100,7 +104,8 @@ function welcome(visit: Visit, ask: Ask): SimulatedReply {
   if (!limits.hasRoom()) return refused(visit, ask.model, { kind: 'overloaded' })
   const count = countsAsks ? asked.next(bodyName()) : 1
   const fault = applicable(drawFault(options.faults, options.seed, bodyName, count), ask)
-  const delayMs = delayOf(options, bodyName, count, fault)
+  const workMs = delayOf(options, bodyName, count, fault)
+  const delayMs = workMs === 0 ? 0 : visit.house.capacity.serve(workMs)
   limits.occupy(options.nowMs() + delayMs)
   return serve(visit, ask, fault, delayMs, count)
 }

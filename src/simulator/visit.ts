@@ -1,11 +1,14 @@
 import { composeAnswer } from './answer.ts'
 import type { Ask, Refusal, Shape } from './ask.ts'
+import type { Capacity } from './capacity.ts'
 import { drawOf } from './draw.ts'
 import type { SimulatedReply, SimulatedRequest } from './exchange.ts'
 import type { AskCounter, Fault } from './fault.ts'
+import { drawLogNormal } from './latency.ts'
 import type { Limits } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Biller } from './price.ts'
+import type { PromptCache } from './prompt-cache.ts'
 import type { RequestRecord } from './request-log.ts'
 
 /** Every reply carries it, so that no client can take the simulator for a provider. */
@@ -15,7 +18,9 @@ export const SIMULATOR_HEADER = 'x-sluice-simulator'
 export interface House {
   readonly options: ResolvedOptions
   readonly limits: Limits
+  readonly capacity: Capacity
   readonly bill: Biller
+  readonly promptCache: PromptCache
   readonly asked: AskCounter
   /** Without faults nothing depends on how often a body was asked, and nothing needs to be remembered. */
   readonly countsAsks: boolean
@@ -40,18 +45,29 @@ export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: n
   const composed = composeAnswer(ask, fault, seed, () => drawOf(seed, visit.bodyName(), 'spoil', count))
   const createdS = Math.floor(nowMs() / 1000)
   const model = answeringModel(ask.model)
-  const said = { ...composed, inputTokens: ask.inputTokens, model, id: `sim${seq}`, createdS }
+  const cache = house.promptCache.use(shape, ask, nowMs() + delayMs)
+  const outputTokens = withExtra(visit, ask, composed.outputTokens)
+  const said = { ...composed, ...cache, outputTokens, inputTokens: ask.inputTokens, model, id: `sim${seq}`, createdS }
   house.answered += 1
   const record: RequestRecord = {
     ...recordOf(visit, ask.model, 200),
     fault,
     billed: true,
+    ...cache,
     inputTokens: said.inputTokens,
     outputTokens: said.outputTokens,
-    costNano: house.bill(ask.model, said.inputTokens, said.outputTokens),
+    costNano: house.bill(ask.model, said),
   }
   const headers = { ...headersOf(visit), 'content-type': 'application/json' }
   return { kind: 'response', status: 200, headers, body: shape.write(said, ask), delayMs, record }
+}
+
+/** What is billed for an answer of so many tokens; never more than was asked for. */
+function withExtra({ house, bodyName }: Visit, { maxOutputTokens }: Ask, tokens: number): number {
+  const { seed, extraOutput } = house.options
+  if (extraOutput.median === 0) return tokens
+  const extra = Math.round(drawLogNormal(extraOutput.median, extraOutput.p99, drawOf(seed, bodyName(), 'extra')))
+  return Math.max(tokens, Math.min(maxOutputTokens ?? Number.POSITIVE_INFINITY, tokens + extra))
 }
 
 /** A model's name as the simulator answers it: no real provider ever does. */
@@ -80,8 +96,9 @@ export function listed(visit: Visit, body: string): SimulatedReply {
 }
 
 function headersOf({ house, shape, seq }: Visit): Record<string, string> {
-  const { rpm, tpm } = house.options.limits
-  const limits = rpm === null && tpm === null ? {} : shape.limitHeaders(house.limits.states())
+  const { limits: given, silentLimits } = house.options
+  const limits =
+    silentLimits || (given.rpm === null && given.tpm === null) ? {} : shape.limitHeaders(house.limits.states())
   return { ...limits, [shape.requestIdHeader]: `req_sim${seq}`, [SIMULATOR_HEADER]: '1' }
 }
 
@@ -96,6 +113,8 @@ export function recordOf({ house, request, seq }: Visit, model: string, status: 
     fault: null,
     billed: false,
     inputTokens: 0,
+    cachedTokens: 0,
+    cacheWriteTokens: 0,
     outputTokens: 0,
     costNano: 0,
   }

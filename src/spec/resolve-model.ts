@@ -74,7 +74,7 @@ function resolveParams(params: ModelBlock['params']): ModelParams {
 
 function resolvePrice(price: ModelBlock['price'], path: Path, report: Report): PriceSpec | null {
   if (price?.input === undefined || price.output === undefined) return null
-  const decimal = (key: 'input' | 'output' | 'cached_input'): string | null => {
+  const decimal = (key: 'input' | 'output' | 'cached_input' | 'cache_write'): string | null => {
     const value = price[key]
     if (value === undefined) return null
     const parsed = parseDecimal(value)
@@ -85,7 +85,13 @@ function resolvePrice(price: ModelBlock['price'], path: Path, report: Report): P
       )
     return parsed
   }
-  return { input: decimal('input') ?? '0', output: decimal('output') ?? '0', cachedInput: decimal('cached_input') }
+  const cacheWrite = decimal('cache_write')
+  return {
+    input: decimal('input') ?? '0',
+    output: decimal('output') ?? '0',
+    cachedInput: decimal('cached_input'),
+    ...(cacheWrite !== null && { cacheWrite }),
+  }
 }
 
 function requireAddress(target: ModelTarget, path: Path, report: Report): void {

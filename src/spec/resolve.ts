@@ -1,6 +1,15 @@
 import { parseUsd } from '../domain/money.ts'
 import type { JsonSchema } from '../domain/request.ts'
-import type { ExecutionSpec, GatesSpec, InputSpec, OutputSpec, PauseIfSpec, Spec, WriteSpec } from '../domain/spec.ts'
+import type {
+  BudgetSpec,
+  ExecutionSpec,
+  GatesSpec,
+  InputSpec,
+  OutputSpec,
+  PauseIfSpec,
+  Spec,
+  WriteSpec,
+} from '../domain/spec.ts'
 import { formatPath, type Path, type Report } from './positions.ts'
 import { parseDecimal, parseDuration, parseShare } from './quantity.ts'
 import { deepFreeze } from './record.ts'
@@ -25,7 +34,7 @@ export function resolveSpec(file: Pruned<SpecFile>, schema: JsonSchema | null, r
     output: resolveOutput(file.output, schema, report),
     execution: resolveExecution(file.execution, report),
     priority: file.priority ?? 'normal',
-    budget: { rowTokens: file.budget?.row_tokens ?? null },
+    budget: resolveBudget(file.budget, report),
     gates: resolveGates(file.gates, report),
     pauseIf: resolvePauseIf(file.pause_if),
     write: resolveWrite(file.write, report),
@@ -102,12 +111,20 @@ function resolveExecution(
     chunksInFlight: execution?.chunks_in_flight ?? 5,
     chunkAttempts: execution?.chunk_attempts ?? 3,
     concurrency: { max: execution?.concurrency?.max ?? 64 },
+    limits: {
+      rpm: execution?.limits?.rpm ?? null,
+      tpm: execution?.limits?.tpm ?? null,
+      itpm: execution?.limits?.itpm ?? null,
+      otpm: execution?.limits?.otpm ?? null,
+      rpd: execution?.limits?.rpd ?? null,
+      tpd: execution?.limits?.tpd ?? null,
+    },
     timeout: {
       requestMs: timeoutMs(timeout?.request, 120_000, ['execution', 'timeout', 'request'], report),
       jobMs: timeoutMs(timeout?.job, null, ['execution', 'timeout', 'job'], report),
     },
     retries: execution?.retries ?? 4,
-    cache: execution?.cache === undefined || execution.cache === 'tenant' ? 'spec' : execution.cache,
+    cache: execution?.cache ?? 'spec',
   }
 }
 
@@ -127,19 +144,29 @@ function timeoutMs<T extends number | null>(
   return standard
 }
 
-function resolveGates(gates: Pruned<NonNullable<SpecFile['gates']>> | undefined, report: Report): GatesSpec {
-  const cost = gates?.max_cost_per_row_usd
-  const decimal = cost === undefined ? null : parseDecimal(cost)
-  if (cost !== undefined && decimal === null) {
-    report.error(
-      ['gates', 'max_cost_per_row_usd'],
-      `gates.max_cost_per_row_usd must be a decimal with at most nine decimals, got ${cost}`,
-    )
+function resolveBudget(budget: Pruned<NonNullable<SpecFile['budget']>> | undefined, report: Report): BudgetSpec {
+  return {
+    usdNano: nanoOf(budget?.usd, ['budget', 'usd'], report),
+    tokens: budget?.tokens ?? null,
+    rowTokens: budget?.row_tokens ?? null,
+    onExceed: budget?.on_exceed ?? 'pause',
   }
+}
+
+function resolveGates(gates: Pruned<NonNullable<SpecFile['gates']>> | undefined, report: Report): GatesSpec {
   return {
     minSuccess: gates?.min_success === undefined ? null : parseShare(gates.min_success),
-    maxCostPerRowNano: decimal === null ? null : parseUsd(decimal),
+    maxCostPerRowNano: nanoOf(gates?.max_cost_per_row_usd, ['gates', 'max_cost_per_row_usd'], report),
   }
+}
+
+/** A sum in dollars, exact; `null` where there is none, or where it has been reported. */
+function nanoOf(usd: string | number | undefined, path: Path, report: Report): number | null {
+  if (usd === undefined) return null
+  const decimal = parseDecimal(usd)
+  if (decimal !== null) return parseUsd(decimal)
+  report.error(path, `${formatPath(path)} must be a decimal with at most nine decimals, got ${usd}`)
+  return null
 }
 
 function resolvePauseIf(pauseIf: Pruned<NonNullable<SpecFile['pause_if']>> | undefined): PauseIfSpec | null {

@@ -45,6 +45,7 @@ const price = block('US dollars per million tokens, where the table of prices do
   input: money('For input.'),
   output: money('For output.'),
   cached_input: Type.Optional(money('For input that the provider had cached. Default: as input.')),
+  cache_write: Type.Optional(money('For input that the provider keeps for later requests. Default: as input.')),
 })
 
 const baseUrl = text(

@@ -108,11 +108,16 @@ const executionBlock = block('How the work is done.', {
     }),
   ),
   limits: Type.Optional(
-    later(
-      block("The account's limits. Default: learned from the provider's headers.", {
+    block(
+      'What this account may send, over all jobs that use it. Where the provider says less, that holds. Default: learned from the provider.',
+      {
         rpm: Type.Optional(count('Requests per minute.', 1)),
-        tpm: Type.Optional(count('Tokens per minute.', 1)),
-      }),
+        tpm: Type.Optional(count('Tokens per minute, input and output together.', 1)),
+        itpm: Type.Optional(count('Input tokens per minute.', 1)),
+        otpm: Type.Optional(count('Output tokens per minute.', 1)),
+        rpd: Type.Optional(count('Requests per day.', 1)),
+        tpd: Type.Optional(count('Tokens per day, input and output together.', 1)),
+      },
     ),
   ),
   timeout: Type.Optional(
@@ -128,23 +133,23 @@ const executionBlock = block('How the work is done.', {
     }),
   ),
   cache: Type.Optional(
-    laterValues(
-      ['tenant'],
-      Type.Enum(['off', 'job', 'spec', 'tenant'], {
-        default: 'spec',
-        description:
-          "Which earlier answers may be reused: none, this job's, those of every version of the spec of this name, or all of the tenant's.",
-      }),
-    ),
+    Type.Enum(['off', 'job', 'spec', 'tenant'], {
+      default: 'spec',
+      description:
+        "Which answers may be reused: none, this job's, those of every version of the spec of this name, or all of the tenant's.",
+    }),
   ),
 })
 
 const budgetBlock = block('What may be used at most; checked before each request.', {
-  usd: Type.Optional(later(money('Dollars for the job.'))),
-  tokens: Type.Optional(later(count('Tokens for the job.', 1))),
+  usd: Type.Optional(money('Dollars for the job, over all of its rounds. Needs `model.params.max_output_tokens`.')),
+  tokens: Type.Optional(count('Tokens for the job, input and output, over all of its rounds.', 1)),
   row_tokens: Type.Optional(count('Tokens that all attempts of one row may use together, input and output.', 1)),
   on_exceed: Type.Optional(
-    later(Type.Enum(['pause', 'stop'], { description: 'What happens when the job has used up its budget.' })),
+    Type.Enum(['pause', 'stop'], {
+      default: 'pause',
+      description: 'What happens when the next request might pass the budget: the job waits for a raise, or it ends.',
+    }),
   ),
 })
 

@@ -1,53 +1,63 @@
-import { type Kysely, sql } from 'kysely'
+import type { StoreTx } from '../domain/store-tx.ts'
 import type { StoredOutcome } from '../domain/stored.ts'
+import { standingsOf } from './answer-sources.ts'
 import { answerKey } from './bytes.ts'
-import { inStatements, type StoreDatabase } from './database.ts'
-import { outcomeOf } from './outcome-record.ts'
-import type { Answers } from './role/answers.ts'
-import type { Database } from './schema.ts'
+import type { AnswerTake, StoreDatabase } from './database.ts'
+import type { AnswerClaim, AnswerSource, Answers, AnswerWish } from './role/answers.ts'
 
 /** Answers that rows of one tenant have paid for, found by the request's hash. They point at rows: an answer whose row is gone is none. */
-export function answersRole({ reader }: StoreDatabase): Answers {
+export function answersRole(database: StoreDatabase): Answers {
   return Object.freeze({
     async find(tenantNo, scope, requestHashes) {
       const found = new Map<string, StoredOutcome>()
-      const wanted = new Set(requestHashes)
-      for (const part of inStatements([...wanted], 20)) {
-        const keys = part.map((hash) => answerKey(tenantNo, scope, hash))
-        for (const row of await rowsAnswering(reader, tenantNo, keys)) {
-          const outcome = outcomeOf(row)
-          // The row may have been answered anew since, to another request.
-          if (outcome.requestHash !== null && wanted.has(outcome.requestHash)) found.set(outcome.requestHash, outcome)
-        }
-      }
+      const standings = await standingsOf(database.reader, tenantNo, keysOf(tenantNo, scope, requestHashes))
+      for (const [hash, standing] of standings) if (standing.kind === 'answered') found.set(hash, standing.outcome)
       return found
+    },
+    async claim(tenantNo, scope, wishes) {
+      if (wishes.length === 0) return new Map()
+      return await database.write((tx) => claimAll(database, tx, tenantNo, scope, wishes))
     },
   } satisfies Answers)
 }
 
-/** The accepted rows under these keys, the latest last. */
-async function rowsAnswering(db: Kysely<Database>, tenantNo: number, keys: readonly Uint8Array[]) {
-  const settled = db
-    .selectFrom('answers')
-    .select(['job_no', 'row_index', sql<number>`0`.as('age')])
-    .where('answer_key', 'in', keys)
-  const recent = db
-    .selectFrom('answers_recent')
-    .select(['job_no', 'row_index', 'entry_no as age'])
-    .where('answer_key', 'in', keys)
-  return await db
-    .selectFrom(settled.unionAll(recent).as('answer'))
-    .innerJoin('jobs', 'jobs.job_no', 'answer.job_no')
-    .innerJoin('rows', (join) =>
-      join
-        .onRef('rows.bucket', '=', 'jobs.bucket')
-        .onRef('rows.job_no', '=', 'answer.job_no')
-        .on('rows.step', '=', 0)
-        .onRef('rows.row_index', '=', 'answer.row_index'),
-    )
-    .selectAll('rows')
-    .where('jobs.tenant_no', '=', tenantNo)
-    .where('rows.state', '=', 'succeeded')
-    .orderBy('answer.age')
-    .execute()
+/** Looks, and takes what is free; whoever is beaten to it looks again, and finds the other. */
+async function claimAll(
+  database: StoreDatabase,
+  tx: StoreTx,
+  tenantNo: number,
+  scope: string,
+  wishes: readonly AnswerWish[],
+): Promise<ReadonlyMap<string, AnswerClaim>> {
+  const claims = new Map<string, AnswerClaim>()
+  const wished = new Map(wishes.map((wish) => [wish.requestHash, wish]))
+  const open = keysOf(tenantNo, scope, wished.keys())
+  const settle = (requestHash: string, claim: AnswerClaim) => {
+    claims.set(requestHash, claim)
+    open.delete(requestHash)
+  }
+  while (open.size > 0) {
+    const standings = await standingsOf(database.handle(tx), tenantNo, open)
+    const takes: (AnswerTake & { readonly requestHash: string })[] = []
+    for (const [requestHash, key] of open) {
+      const { by, over } = wished.get(requestHash) as AnswerWish
+      const standing = standings.get(requestHash)
+      const seen = standing?.source ?? null
+      if (standing?.kind === 'held' && isSame(seen, by)) settle(requestHash, { kind: 'mine' })
+      else if (standing === undefined || standing.kind === 'free' || isSame(over, seen))
+        takes.push({ requestHash, key, by, seen })
+      else settle(requestHash, standing)
+    }
+    for (const { requestHash } of await database.takeAnswers(tx, takes)) settle(requestHash, { kind: 'mine' })
+  }
+  return claims
+}
+
+function keysOf(tenantNo: number, scope: string, requestHashes: Iterable<string>): Map<string, Uint8Array> {
+  return new Map(Array.from(requestHashes, (hash) => [hash, answerKey(tenantNo, scope, hash)]))
+}
+
+function isSame(a: AnswerSource | null, b: AnswerSource | null): boolean {
+  if (a === null || b === null) return false
+  return a.jobNo === b.jobNo && a.chunkNo === b.chunkNo && a.epoch === b.epoch && a.rowIndex === b.rowIndex
 }

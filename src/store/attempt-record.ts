@@ -23,6 +23,9 @@ export const INTENT_COLUMNS = [
   'state',
   'counts',
   'cached_tokens',
+  'cache_write_tokens',
+  'reasoning_tokens',
+  'price_no',
 ] as const satisfies readonly (keyof AttemptsTable)[]
 
 /** An attempt that is about to be sent, at its worst case. It counts for nothing until it has ended: a crash is not the row's fault. */
@@ -45,6 +48,9 @@ export function intentValues(intent: AttemptIntent) {
     'open',
     0,
     0,
+    intent.worstCacheWriteTokens,
+    0,
+    intent.priceNo,
   ]
 }
 
@@ -60,7 +66,9 @@ export const FACT_COLUMNS = [
   'retryable',
   'input_tokens',
   'cached_tokens',
+  'cache_write_tokens',
   'output_tokens',
+  'reasoning_tokens',
   'cost_nano',
   'reply',
 ] as const satisfies readonly (keyof AttemptsTable)[]
@@ -78,7 +86,9 @@ export function factValues(fact: AttemptFact) {
     fact.retryable === undefined ? null : fact.retryable ? 1 : 0,
     fact.usage.inputTokens,
     fact.usage.cachedInputTokens,
+    fact.usage.cacheWriteTokens,
     fact.usage.outputTokens,
+    fact.usage.reasoningTokens,
     fact.costNano,
     fact.reply,
   ]
@@ -114,7 +124,10 @@ export function attemptOf(row: Selectable<AttemptsTable>): StoredAttempt {
     status: row.status,
     providerCode: row.provider_code,
     providerRequestId: row.provider_request_id,
+    lane: row.lane,
     cachedTokens: row.cached_tokens,
+    cacheWriteTokens: row.cache_write_tokens,
+    reasoningTokens: row.reasoning_tokens,
     endedAtMs: row.ended_at_ms,
   }
 }

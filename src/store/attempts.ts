@@ -1,14 +1,15 @@
 import type { Kysely } from 'kysely'
 import type { PastAttempt } from '../domain/attempt.ts'
+import { ledgerOf } from '../domain/ledger.ts'
 import { attemptOf, pastAttemptOf } from './attempt-record.ts'
 import { uuidBytes } from './bytes.ts'
 import type { StoreDatabase } from './database.ts'
-import { sumLedger } from './ledger.ts'
 import type { Attempts } from './role/attempts.ts'
+import type { Costs } from './role/costs.ts'
 import type { Database } from './schema.ts'
 
 /** The ledger, read: by chunk, by row, and as a whole. */
-export function attemptsRole(database: StoreDatabase): Attempts {
+export function attemptsRole(database: StoreDatabase, costs: Costs): Attempts {
   const { reader } = database
   const attempts = (jobNo: number) => reader.selectFrom('attempts').selectAll().where('job_no', '=', jobNo)
   return Object.freeze({
@@ -38,7 +39,7 @@ export function attemptsRole(database: StoreDatabase): Attempts {
       return rows.map(attemptOf)
     },
 
-    ledger: (jobNo) => sumLedger(reader, jobNo),
+    ledger: async (jobNo) => ledgerOf(await costs.ofJob(jobNo)),
 
     async list(jobNo, after, limit) {
       let query = attempts(jobNo).orderBy('chunk_no').orderBy('id').limit(limit)

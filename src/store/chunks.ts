@@ -3,11 +3,10 @@ import type { ChunkRef } from '../domain/chunk.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { cancelOpenChunk, completeChunk, failChunk } from './chunk-end.ts'
 import { chunkOf, countingChunks, readChunk, selectChunks } from './chunk-record.ts'
-import { plusCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { jobOf } from './job-record.ts'
 import { changeState } from './job-state.ts'
-import { bookLost } from './lost.ts'
+import { countLost } from './lost.ts'
 import { appendSegment, closeManifest, readIntakeProgress } from './manifest.ts'
 import type { Chunks, ClaimedChunk, NextChunks } from './role/chunks.ts'
 import type { Database } from './schema.ts'
@@ -146,13 +145,4 @@ async function claimChunk(
     const owning = await job.selectAll().executeTakeFirstOrThrow()
     return claimed === null ? null : { chunk: claimed, job: jobOf(owning), lost }
   })
-}
-
-/** Books what a dead holder left open, into the counters of its chunk. Returns how many attempts that were. */
-async function countLost(db: Kysely<Database>, ref: ChunkRef, atMs: number): Promise<number> {
-  const { lost, counters } = await bookLost(db, ref, atMs)
-  if (lost === 0) return 0
-  const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
-  await chunk.set(plusCounters(counters)).execute()
-  return lost
 }

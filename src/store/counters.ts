@@ -11,6 +11,7 @@ export const COUNTER_COLUMNS: readonly (readonly [keyof Counters, CounterColumn]
   ['skipped', 'skipped'],
   ['cancelled', 'cancelled'],
   ['cached', 'cached'],
+  ['cachedHere', 'cached_here'],
   ['retried', 'retried'],
   ['fallback', 'fallback'],
   ['attempts', 'attempts'],
@@ -19,6 +20,9 @@ export const COUNTER_COLUMNS: readonly (readonly [keyof Counters, CounterColumn]
   ['outputTokens', 'output_tokens'],
   ['costNano', 'cost_nano'],
   ['unpriced', 'unpriced'],
+  ['savedInputTokens', 'saved_input_tokens'],
+  ['savedOutputTokens', 'saved_output_tokens'],
+  ['savedNano', 'saved_nano'],
 ]
 
 /** The counters in a row of jobs or chunks. Sums arrive as text from PostgreSQL; missing ones are 0. */

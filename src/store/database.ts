@@ -1,6 +1,7 @@
 import type { Kysely, RawBuilder } from 'kysely'
 import type { Outcome } from '../domain/row.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
+import type { AnswerSource } from './role/answers.ts'
 import type { Database } from './schema.ts'
 
 /**
@@ -18,6 +19,11 @@ export interface StoreDatabase {
    */
   write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>
   /**
+   * Runs one statement that changes something outside of `write` and its turns, where the database lets it: nobody waits for it, and a crash of the
+   * database server may undo it.
+   */
+  aside<T>(statement: (db: Kysely<Database>) => Promise<T>): Promise<T>
+  /**
    * Keeps others from the job until `tx` ends: `exclusive` from everybody who locks it, `shared` from those who want it for themselves. Whoever
    * locks a job does so first, before any of its rows.
    */
@@ -32,6 +38,15 @@ export interface StoreDatabase {
   ownBucket(tx: StoreTx, jobNo: number, rows: number): Promise<number | null>
   /** Inserts outcomes of one chunk, which must have none for these rows. */
   insertOutcomes(tx: StoreTx, chunk: RowsOfChunk, outcomes: readonly Outcome[]): Promise<void>
+  /** Puts rows under keys as the sources of answers; returns those for which nobody came first. */
+  takeAnswers<T extends AnswerTake>(tx: StoreTx, takes: readonly T[]): Promise<readonly T[]>
+}
+
+/** A key of `answers` that is taken by a row from whoever was seen to have it, `null` being nobody. */
+export interface AnswerTake {
+  readonly key: Uint8Array
+  readonly by: AnswerSource
+  readonly seen: AnswerSource | null
 }
 
 /** Names the place of a chunk's outcomes. */

@@ -49,23 +49,31 @@ export function fleetRole(database: StoreDatabase): Fleet {
 }
 
 function membersOf(database: StoreDatabase) {
-  const { reader, write, handle, clock } = database
+  const { reader, write, handle, aside, clock } = database
   return {
     join: (member) => write((tx) => insertMember(handle(tx), member, clock())),
 
-    beat: (workerId, concurrency) =>
-      write(async (tx) => {
-        const member = () => handle(tx).updateTable('workers').where('worker_id', '=', workerId)
-        const before = await handle(tx)
+    async beat(workerId, concurrency) {
+      const before = await aside((db) =>
+        db
           .selectFrom('workers')
           .select([silence(clock()), 'wanted_concurrency'])
           .where('worker_id', '=', workerId)
-          .executeTakeFirst()
-        if (before === undefined) return { silentMs: null, wantedConcurrency: null }
-        const wish = before.wanted_concurrency
-        await member().set({ seen_at_ms: clock(), concurrency, wanted_concurrency: null }).execute()
-        return { silentMs: Number(before.silent_ms), wantedConcurrency: wish }
-      }),
+          .executeTakeFirst(),
+      )
+      if (before === undefined) return { silentMs: null, wantedConcurrency: null }
+      const wish = before.wanted_concurrency
+      // Another wish may have come in between: then it is the next beat's.
+      const left = sql<number | null>`nullif(wanted_concurrency, ${wish})`
+      await aside((db) =>
+        db
+          .updateTable('workers')
+          .set({ seen_at_ms: clock(), concurrency, wanted_concurrency: left })
+          .where('worker_id', '=', workerId)
+          .execute(),
+      )
+      return { silentMs: Number(before.silent_ms), wantedConcurrency: wish }
+    },
 
     leave: (workerId) =>
       write(async (tx) => {
@@ -101,11 +109,11 @@ function membersOf(database: StoreDatabase) {
   } satisfies Partial<Fleet>
 }
 
-function rolesOf({ reader, write, handle, clock }: StoreDatabase) {
+function rolesOf({ reader, write, handle, aside, clock }: StoreDatabase) {
   return {
     async holdRole(role, workerId, forMs) {
-      const held = await write((tx) =>
-        handle(tx)
+      const held = await aside((db) =>
+        db
           .insertInto('roles')
           .values({ role, worker_id: workerId, since_ms: clock(), until_ms: sql`${clock()} + ${forMs}` })
           .onConflict((conflict) =>

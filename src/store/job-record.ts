@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { InputDescription, Job } from '../domain/job.ts'
+import type { InputDescription, Job, JobSettings } from '../domain/job.ts'
 import { countersOf } from './counters.ts'
 import type { JobControl } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
@@ -26,7 +26,7 @@ export function jobOf(row: Selectable<JobsTable>): Job {
     chunksTotal: row.chunks_total,
     openChunks: row.open_chunks,
     counters: countersOf(row),
-    settings: { concurrency: row.concurrency, priority: row.priority },
+    settings: settingsOf(row),
     inputHash: row.input_hash,
     input: row.input === null ? null : (JSON.parse(row.input) as InputDescription),
     createdAtMs: row.created_at_ms,
@@ -40,15 +40,38 @@ export function jobOf(row: Selectable<JobsTable>): Job {
 }
 
 /** The columns of `jobs` that a heartbeat reads. */
-export const CONTROL_COLUMNS = ['job_no', 'state', 'wanted', 'wanted_reason', 'concurrency', 'priority'] as const
+export const CONTROL_COLUMNS = [
+  'job_no',
+  'state',
+  'wanted',
+  'wanted_reason',
+  'concurrency',
+  'priority',
+  'budget_nano',
+  'budget_tokens',
+] as const
 
-/** Those columns as the domain's control. */
-export function controlOf(row: Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]>): JobControl {
+type ControlRow = Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]> & { readonly day_nano: number | null }
+
+/** Those columns, and the limit of its tenant's day, as the domain's control. */
+export function controlOf(row: ControlRow): JobControl {
   return {
     jobNo: row.job_no,
     state: row.state,
     wanted: row.wanted,
     wantedReason: row.wanted_reason,
-    settings: { concurrency: row.concurrency, priority: row.priority },
+    settings: settingsOf(row),
+    dayNano: row.day_nano,
+  }
+}
+
+type SettingColumns = 'concurrency' | 'priority' | 'budget_nano' | 'budget_tokens'
+
+function settingsOf(row: Pick<Selectable<JobsTable>, SettingColumns>): JobSettings {
+  return {
+    concurrency: row.concurrency,
+    priority: row.priority,
+    budgetNano: row.budget_nano,
+    budgetTokens: row.budget_tokens,
   }
 }

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable, Updateable } from 'kysely'
+import { type Kysely, type Selectable, sql, type Updateable } from 'kysely'
 import { isTerminal, type JobState, mayBecome, TERMINAL_STATES } from '../domain/job.ts'
 import { appendEvent } from './events.ts'
 import type { NewRound, StateChange } from './role/jobs.ts'
@@ -52,7 +52,7 @@ export async function openRound(db: Kysely<Database>, jobNo: number, round: NewR
   const { numUpdatedRows } = await db
     .updateTable('jobs')
     .set({ state: 'queued', round: round.round, spec_hash: round.specHash, active_since_ms: round.atMs })
-    .set({ reason: null, detail: null, ended_at_ms: null })
+    .set({ reason: null, detail: null, ended_at_ms: null, ledger_version: sql`ledger_version + 1` })
     .where('job_no', '=', jobNo)
     .where('state', 'in', TERMINAL_STATES)
     .where('dropped_at_ms', 'is', null)

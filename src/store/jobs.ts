@@ -51,7 +51,13 @@ function reading(database: StoreDatabase) {
     },
     async controls(jobNos) {
       if (jobNos.length === 0) return []
-      const rows = await reader.selectFrom('jobs').select(CONTROL_COLUMNS).where('job_no', 'in', jobNos).execute()
+      const rows = await reader
+        .selectFrom('jobs')
+        .innerJoin('tenants', 'tenants.tenant_no', 'jobs.tenant_no')
+        .select(CONTROL_COLUMNS)
+        .select('tenants.day_nano')
+        .where('job_no', 'in', jobNos)
+        .execute()
       return rows.map(controlOf)
     },
     async round(jobNo, round) {
@@ -81,6 +87,8 @@ async function createJob({ handle, write, bucketFor }: StoreDatabase, job: NewJo
         job_key: job.jobKey,
         concurrency: job.settings.concurrency,
         priority: job.settings.priority,
+        budget_nano: job.settings.budgetNano,
+        budget_tokens: job.settings.budgetTokens,
         created_at_ms: job.atMs,
         version,
         submission: job.submission,
@@ -127,7 +135,14 @@ async function changeSettings(
   const changes: Updateable<JobsTable> = {}
   if (settings.concurrency !== undefined) changes.concurrency = settings.concurrency
   if (settings.priority !== undefined) changes.priority = settings.priority
+  if (settings.budgetNano !== undefined) changes.budget_nano = settings.budgetNano
+  if (settings.budgetTokens !== undefined) changes.budget_tokens = settings.budgetTokens
   if (Object.keys(changes).length === 0) return
+  // Whoever set another budget has not seen yet that the projection passes it.
+  if ('budget_nano' in changes || 'budget_tokens' in changes) {
+    changes.stopped_at_nano = null
+    changes.stopped_at_tokens = null
+  }
   await write(async (tx) => {
     await handle(tx).updateTable('jobs').set(changes).where('job_no', '=', jobNo).execute()
     await appendEvent(handle(tx), jobNo, 'job.settings', settings, atMs)

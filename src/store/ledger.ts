@@ -1,117 +1,67 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
-import type { AttemptState } from '../domain/attempt.ts'
-import type { Cause } from '../domain/failure.ts'
-import type { Ledger } from '../domain/stored.ts'
+import { type Kysely, sql } from 'kysely'
+import { addSums, type LedgerPart, NO_SUMS } from '../domain/ledger.ts'
 import type { Database } from './schema.ts'
 
 /** Chunks whose attempts are summed between two turns of the event loop. */
 const SCAN_CHUNKS = 50
 
-/** Attempts that are alike in state, cause and model, summed. */
-interface Sum {
-  readonly state: AttemptState
-  readonly cause: Cause | null
-  readonly model: string
-  readonly attempts: number
-  readonly inputTokens: number
-  readonly cachedTokens: number
-  readonly outputTokens: number
-  readonly costNano: number
-  readonly unpriced: number
-}
+/** A part of a ledger as it is stored: with the number of its price. */
+export type StoredPart = Omit<LedgerPart, 'price'> & { readonly priceNo: number | null }
 
 /**
- * Sums the ledger of a job over its attempts, part by part. Attempts that are still open are counted apart and add nothing. While the job
- * runs, the parts are read at slightly different times.
+ * Sums the attempts of a job that are alike, stretch by stretch of its chunks. What an `open` attempt holds is its worst case, and counts for
+ * nothing yet. While the job runs, the stretches are read at slightly different times.
  */
-export async function sumLedger(db: Kysely<Database>, jobNo: number): Promise<Ledger> {
+export async function sumAttempts(db: Kysely<Database>, jobNo: number): Promise<readonly StoredPart[]> {
   const job = await db.selectFrom('jobs').select('chunks_total').where('job_no', '=', jobNo).executeTakeFirstOrThrow()
-  const ledger = emptyLedger()
-  const byCause = new Map<Cause, number>()
-  const byModel = new Map<string, { attempts: number; costNano: number }>()
+  const parts = new Map<string, StoredPart>()
   // Chunks are numbered without gaps, from 0 or from 1.
   for (let from = 0; from <= job.chunks_total; from += SCAN_CHUNKS) {
-    for (const sum of await sumPart(db, jobNo, from)) {
-      ledger[sum.state] += sum.attempts
-      if (sum.state === 'open') continue
-      add(ledger, sum)
-      if (sum.cause !== null) byCause.set(sum.cause, (byCause.get(sum.cause) ?? 0) + sum.attempts)
-      const model = byModel.get(sum.model) ?? { attempts: 0, costNano: 0 }
-      byModel.set(sum.model, { attempts: model.attempts + sum.attempts, costNano: model.costNano + sum.costNano })
+    for (const part of await sumStretch(db, jobNo, from)) {
+      const { round, day, model, lane, state, cause, priceNo } = part
+      const key = JSON.stringify([round, day, model, lane, state, cause, priceNo])
+      const known = parts.get(key)
+      parts.set(key, known === undefined ? part : { ...part, ...addSums(known, part) })
     }
     await setImmediate()
   }
-  return {
-    ...ledger,
-    byCause: [...byCause]
-      .map(([cause, attempts]) => ({ cause, attempts }))
-      .sort((a, b) => b.attempts - a.attempts || a.cause.localeCompare(b.cause)),
-    byModel: [...byModel]
-      .map(([model, sums]) => ({ model, ...sums }))
-      .sort((a, b) => b.costNano - a.costNano || a.model.localeCompare(b.model)),
-  }
+  return [...parts.values()]
 }
 
-type Sums = { -readonly [field in keyof Omit<Ledger, 'byCause' | 'byModel'>]: number }
-
-function emptyLedger(): Sums {
-  return {
-    attempts: 0,
-    booked: 0,
-    lost: 0,
-    orphaned: 0,
-    open: 0,
-    inputTokens: 0,
-    cachedTokens: 0,
-    outputTokens: 0,
-    costNano: 0,
-    unpriced: 0,
-    failedCostNano: 0,
-    lostCostNano: 0,
-    orphanedCostNano: 0,
-  }
-}
-
-function add(ledger: Sums, sum: Sum): void {
-  ledger.attempts += sum.attempts
-  ledger.inputTokens += sum.inputTokens
-  ledger.cachedTokens += sum.cachedTokens
-  ledger.outputTokens += sum.outputTokens
-  ledger.costNano += sum.costNano
-  ledger.unpriced += sum.unpriced
-  const accepted = sum.state === 'booked' && sum.cause === null
-  if (!accepted) ledger.failedCostNano += sum.costNano
-  if (sum.state === 'lost') ledger.lostCostNano += sum.costNano
-  if (sum.state === 'orphaned') ledger.orphanedCostNano += sum.costNano
-}
-
-async function sumPart(db: Kysely<Database>, jobNo: number, fromChunk: number): Promise<readonly Sum[]> {
+async function sumStretch(db: Kysely<Database>, jobNo: number, fromChunk: number): Promise<readonly StoredPart[]> {
   const rows = await db
     .selectFrom('attempts')
-    .select(['state', 'cause', 'model'])
+    .select(['round', 'model', 'lane', 'state', 'cause', 'price_no'])
+    .select(sql<number>`started_at_ms / 86400000`.as('day'))
     .select((eb) => [
       eb.fn.countAll<number>().as('attempts'),
       eb.fn.sum<number>('input_tokens').as('input_tokens'),
       eb.fn.sum<number>('cached_tokens').as('cached_tokens'),
+      eb.fn.sum<number>('cache_write_tokens').as('cache_write_tokens'),
       eb.fn.sum<number>('output_tokens').as('output_tokens'),
+      eb.fn.sum<number>('reasoning_tokens').as('reasoning_tokens'),
       eb.fn.sum<number>('cost_nano').as('cost_nano'),
       eb.fn.count<number>('cost_nano').as('priced'),
     ])
     .where('job_no', '=', jobNo)
     .where('chunk_no', '>=', fromChunk)
     .where('chunk_no', '<', fromChunk + SCAN_CHUNKS)
-    .groupBy(['state', 'cause', 'model'])
+    .groupBy(['round', 'model', 'lane', 'state', 'cause', 'price_no', 'day'])
     .execute()
-  return rows.map((row) => ({
-    state: row.state,
-    cause: row.cause,
-    model: row.model,
-    attempts: Number(row.attempts),
-    inputTokens: Number(row.input_tokens),
-    cachedTokens: Number(row.cached_tokens),
-    outputTokens: Number(row.output_tokens),
-    costNano: Number(row.cost_nano ?? 0),
-    unpriced: Number(row.attempts) - Number(row.priced),
-  }))
+  return rows.map(({ round, model, lane, state, cause, price_no, day, attempts, priced, ...sums }) => {
+    const named = { round, day: Number(day), model, lane, state, cause, priceNo: price_no }
+    if (state === 'open') return { ...named, ...NO_SUMS, attempts: Number(attempts) }
+    return {
+      ...named,
+      attempts: Number(attempts),
+      inputTokens: Number(sums.input_tokens),
+      cachedTokens: Number(sums.cached_tokens),
+      cacheWriteTokens: Number(sums.cache_write_tokens),
+      outputTokens: Number(sums.output_tokens),
+      reasoningTokens: Number(sums.reasoning_tokens),
+      costNano: Number(sums.cost_nano ?? 0),
+      unpriced: Number(attempts) - Number(priced),
+    }
+  })
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { ChunkRef } from '../domain/chunk.ts'
 import { type Counters, NO_COUNTS } from '../domain/job.ts'
+import { plusCounters } from './counters.ts'
 import type { Database } from './schema.ts'
 
 /**
@@ -28,4 +29,13 @@ export async function bookLost(
     if (attempt.cost_nano === null) sums.unpriced += 1
   }
   return { lost: lost.length, counters: { ...NO_COUNTS, ...sums } }
+}
+
+/** Books what a dead holder left open, into the counters of its chunk. Returns how many attempts that were. */
+export async function countLost(db: Kysely<Database>, ref: ChunkRef, atMs: number): Promise<number> {
+  const { lost, counters } = await bookLost(db, ref, atMs)
+  if (lost === 0) return 0
+  const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
+  await chunk.set(plusCounters(counters)).execute()
+  return lost
 }

@@ -40,7 +40,7 @@ const rewrite = batch(
 const correct = batch(
   'correct',
   CORRECTED,
-  `update jobs set ${COUNTERS.map(([name]) => `${name} = jobs.${name} + given.${name}`).join(', ')}
+  `update jobs set ledger_version = ledger_version + 1, ${COUNTERS.map(([name]) => `${name} = jobs.${name} + given.${name}`).join(', ')}
    from ${given(CORRECTED)} where jobs.job_no = given.job_no`,
 )
 
@@ -111,7 +111,6 @@ async function storedOf(session: Session, ended: readonly EndedAttempt[]): Promi
 
 async function correctJobs(session: Session, corrections: ReadonlyMap<number, Counters>): Promise<void> {
   const rows = [...corrections]
-    .filter(([, difference]) => COUNTER_COLUMNS.some(([key]) => difference[key] !== 0))
     .sort(([a], [b]) => a - b)
     .map(([jobNo, difference]) => [jobNo, ...COUNTER_COLUMNS.map(([key]) => difference[key])])
   await correct.run(session, rows)

@@ -23,7 +23,9 @@ const TYPES: Readonly<Record<Written, string>> = {
   lane: 'text',
   input_tokens: 'int8',
   cached_tokens: 'int8',
+  cache_write_tokens: 'int8',
   output_tokens: 'int8',
+  reasoning_tokens: 'int8',
   cost_nano: 'int8',
   latency_ms: 'int8',
   request_hash: 'bytea',
@@ -40,6 +42,7 @@ const TYPES: Readonly<Record<Written, string>> = {
   provider_request_id: 'text',
   counts: 'int2',
   retryable: 'int2',
+  price_no: 'int4',
 }
 
 const typed = (columns: readonly Written[]) => columns.map((column): BatchColumn => [column, TYPES[column]])

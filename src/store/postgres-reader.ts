@@ -4,21 +4,21 @@ import { storageFailure } from './postgres-failure.ts'
 import { clientConfig, kyselyClient, type SessionOptions, sessionOver } from './postgres-session.ts'
 import type { Database } from './schema.ts'
 
-/** Connections that read at the same time: heartbeats, chunks that are opened, and whoever looks on. */
+/** Connections that read at the same time: chunks that are opened, wishes, and whoever looks on. */
 const READERS = 4
 
 /** Idle ones are given back, so that the machine's many sluices do not hold the server's connections. */
 const IDLE_MS = 30_000
 
-/** Reads outside of transactions, over a small pool. A connection that broke is replaced by the next read. */
+/** Statements outside of transactions, over a small pool. A connection that broke is replaced by the next statement. */
 export interface PostgresReader {
   readonly db: Kysely<Database>
   close(): Promise<void>
 }
 
-/** Opens no connection yet. */
-export function postgresReader(options: SessionOptions): PostgresReader {
-  const pool = new pg.Pool({ ...clientConfig(options), max: READERS, idleTimeoutMillis: IDLE_MS })
+/** Opens no connection yet, and never more than `connections`. */
+export function postgresReader(options: SessionOptions, connections = READERS): PostgresReader {
+  const pool = new pg.Pool({ ...clientConfig(options), max: connections, idleTimeoutMillis: IDLE_MS })
   // An idle connection that breaks leaves the pool by itself.
   pool.on('error', () => undefined)
   const clients = new WeakMap<pg.PoolClient, PostgresPoolClient>()
@@ -29,13 +29,13 @@ export function postgresReader(options: SessionOptions): PostgresReader {
       (broken) => client.release(broken || session.lost),
     )
   }
+  // At once: a server that goes down may say so in the same breath in which it lets the connection in, and an error that nobody hears ends the process.
+  pool.on('connect', (client) => void clients.set(client, wrap(client)))
   const connect = async () => {
     const client = await pool.connect().catch((error: unknown) => {
       throw storageFailure(error) ?? error
     })
-    const known = clients.get(client) ?? wrap(client)
-    clients.set(client, known)
-    return known
+    return clients.get(client) as PostgresPoolClient
   }
   let ended: Promise<void> | null = null
   return Object.freeze({

@@ -1,6 +1,5 @@
 import type { ChunkClaim, ChunkRef } from '../domain/chunk.ts'
 import type { Outcome } from '../domain/row.ts'
-import { answerKey } from './bytes.ts'
 import { COUNTER_COLUMNS } from './counters.ts'
 import type { RowsOfChunk } from './database.ts'
 import { createFence } from './fence.ts'
@@ -12,13 +11,12 @@ import type { Session } from './postgres-session.ts'
 import type { RecordGroup } from './role/rows.ts'
 
 const COUNTED = [...CHUNK_KEY, ...COUNTERS]
-const ANSWERS = [['answer_key', 'bytea'] as const, ['job_no', 'int8'] as const, ['row_index', 'int8'] as const]
 
 /** All who change a chunk lock it first, and several in this order: nobody waits for one who waits for him. */
 const lock = batch(
   'lock',
   CHUNK_KEY,
-  `select chunks.job_no, chunks.chunk_no, chunks.state, chunks.epoch, jobs.bucket, jobs.tenant_no
+  `select chunks.job_no, chunks.chunk_no, chunks.state, chunks.epoch, jobs.bucket
    from ${given(CHUNK_KEY)}
    join chunks on chunks.job_no = given.job_no and chunks.chunk_no = given.chunk_no
    join jobs on jobs.job_no = chunks.job_no
@@ -28,12 +26,6 @@ const insertRows = batch(
   'rows',
   ROWS,
   `insert into rows (${ROWS.map(([name]) => name).join(', ')}) select * from ${given(ROWS)}`,
-)
-const insertAnswers = batch(
-  'answers',
-  ANSWERS,
-  `insert into answers (answer_key, job_no, row_index) select * from ${given(ANSWERS)}
-   on conflict (answer_key) do update set job_no = excluded.job_no, row_index = excluded.row_index`,
 )
 const count = batch(
   'count',
@@ -48,7 +40,6 @@ interface LockedChunk extends Record<string, unknown> {
   readonly state: string
   readonly epoch: number
   readonly bucket: number
-  readonly tenant_no: number
 }
 
 /** Inserts outcomes of one chunk by one statement. */
@@ -86,7 +77,6 @@ export async function recordGroup(session: Session, group: RecordGroup): Promise
     session,
     placed.map(({ chunk, outcome }) => rowValues(placeOf(chunk), outcome)),
   )
-  await insertAnswers.run(session, answersOf(placed))
   await count.run(
     session,
     deltas.map(({ claim, delta }) => [claim.jobNo, claim.chunkNo, ...COUNTER_COLUMNS.map(([key]) => delta[key])]),
@@ -105,17 +95,6 @@ async function lockChunks(session: Session, group: RecordGroup): Promise<Readonl
   for (const { claim } of group.deltas) add(claim)
   const locked = await lock.run<LockedChunk>(session, [...refs.values()])
   return new Map(locked.map((chunk) => [nameOf({ jobNo: chunk.job_no, chunkNo: chunk.chunk_no }), chunk]))
-}
-
-/** The answers that can be found later: one for each request, in the order of their keys, which all writers keep. */
-function answersOf(placed: readonly (RecordGroup['outcomes'][number] & { readonly chunk: LockedChunk })[]) {
-  const answers = new Map<string, readonly unknown[]>()
-  for (const { claim, outcome, answerScope, chunk } of placed) {
-    if (answerScope === null || outcome.state !== 'succeeded' || outcome.requestHash === null) continue
-    const key = answerKey(chunk.tenant_no, answerScope, outcome.requestHash)
-    answers.set(Buffer.from(key).toString('hex'), [key, claim.jobNo, outcome.rowIndex])
-  }
-  return [...answers].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, values]) => values)
 }
 
 function placeOf(chunk: LockedChunk): RowsOfChunk {

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { TERMINAL_STATES } from '../domain/job.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { Runtime } from '../runtime.ts'
+import { keepCosts } from './costs.ts'
 import type { StoreDatabase } from './database.ts'
 import { forgetJobs } from './forget-job.ts'
 import {
@@ -43,6 +44,7 @@ export function postgresUpkeep({ database, places, session, runtime }: UpkeepOpt
       try {
         await dropRows(database, own, runtime)
         if (jobs.length > 0) await deleteAnswers(own)
+        if (attemptsBeforeMs !== null) await keepCosts(database, attemptsBeforeMs)
         const attempts = attemptsBeforeMs !== null && (await dropAttempts(own, runtime, attemptsBeforeMs))
         return { jobs, attempts }
       } finally {

@@ -3,6 +3,7 @@ import type { StoreTx } from '../domain/store-tx.ts'
 import type { Runtime } from '../runtime.ts'
 import type { StoreDatabase } from './database.ts'
 import { MIGRATIONS, type StoreMigration } from './migrations/index.ts'
+import { takeAnswers } from './postgres-answers.ts'
 import { ensureSchema } from './postgres-migrate.ts'
 import { postgresPlaces } from './postgres-places.ts'
 import { postgresReader } from './postgres-reader.ts'
@@ -27,8 +28,14 @@ export interface PostgresStoreOptions {
 
 const OWN_BUCKET_ROWS = 1_000_000
 
+/** Heartbeats and draws on shared limits: none waits for a commit of this process, for what it reads, or for the other of the two. */
+const ASIDE_CONNECTIONS = 2
+
+/** A statement of theirs that takes longer has missed its time. What little it writes may be lost with its server: nobody waits for its disk. */
+const ASIDE = Object.freeze({ statementMs: 4_000, settings: Object.freeze({ synchronous_commit: 'off' }) })
+
 /** The store of many machines. The queue keeps its messages in the same database, and changes them in the store's transactions. */
-export interface PostgresStore extends Store, Pick<StoreDatabase, 'reader' | 'handle'> {}
+export interface PostgresStore extends Store, Pick<StoreDatabase, 'reader' | 'handle' | 'aside'> {}
 
 /** Marks our advisory locks on jobs, among those of others in the database. */
 const JOB_LOCKS = 0x736cn << 48n
@@ -42,6 +49,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
   const { runtime } = options
   const session = { url: options.url, version: options.version ?? 'unversioned' }
   const reader = postgresReader(session)
+  const aside = postgresReader({ ...session, ...ASIDE }, ASIDE_CONNECTIONS)
   const writer = postgresWriter(session, runtime)
   const places = postgresPlaces(writer, options.ownBucketRows ?? OWN_BUCKET_ROWS)
   try {
@@ -56,6 +64,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     reader: reader.db,
     handle: writer.handle,
     write: writer.write,
+    aside: (statement) => statement(aside.db),
     async lockJob(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive') {
       const lock = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock'
       await writer.session(tx).query(`select ${lock}($1::int8)`, [String(JOB_LOCKS | BigInt(jobNo))], mode)
@@ -65,8 +74,10 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     bucketFor: places.bucketFor,
     ownBucket: places.ownBucket,
     insertOutcomes: (tx, chunk, outcomes) => insertOutcomes(writer.session(tx), chunk, outcomes),
+    takeAnswers: (tx, takes) => takeAnswers(writer.session(tx), takes),
   } satisfies StoreDatabase)
   return Object.freeze({
+    aside: database.aside,
     ...storeRoles({
       database,
       record: async (tx, group) => recordGroup(writer.session(tx), group),
@@ -80,6 +91,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     restoreBallast: async () => undefined,
     async close() {
       await writer.close()
+      await aside.close()
       await reader.close()
     },
   } satisfies PostgresStore)

@@ -1,10 +1,13 @@
 import { answersRole } from './answers.ts'
 import { attemptsRole } from './attempts.ts'
+import { budgetsRole } from './budgets.ts'
 import { chunksRole } from './chunks.ts'
+import { costsRole } from './costs.ts'
 import type { StoreDatabase } from './database.ts'
 import { eventsRole } from './events.ts'
 import { fleetRole } from './fleet.ts'
 import { jobsRole } from './jobs.ts'
+import { limitsRole } from './limits.ts'
 import { checkLevel } from './migrate.ts'
 import type { StoreMigration } from './migrations/index.ts'
 import type { Rows } from './role/rows.ts'
@@ -26,14 +29,18 @@ export interface StoreParts {
 
 /** All roles of a store, the same over both databases. */
 export function storeRoles({ database, record, now, version, migrations }: StoreParts) {
+  const costs = costsRole(database)
   return {
     jobs: jobsRole(database, version),
     chunks: chunksRole(database, now),
     rows: rowsRole(database, record),
-    attempts: attemptsRole(database),
+    attempts: attemptsRole(database, costs),
+    costs,
+    budgets: budgetsRole(database, now),
     answers: answersRole(database),
     events: eventsRole(database),
     fleet: fleetRole(database),
+    limits: limitsRole(database),
     specs: specsRole(database),
     checkLevel: () => checkLevel(database.reader, migrations),
     write: database.write,

@@ -6,6 +6,7 @@ import type { StoreDatabase } from './database.ts'
 import { outcomeOf } from './outcome-record.ts'
 import { reopenRows } from './reopen.ts'
 import type { Rows } from './role/rows.ts'
+import { countSizes } from './row-sizes.ts'
 import { deadRowsOf, rowsOf } from './rows-of-job.ts'
 import type { Database } from './schema.ts'
 
@@ -42,6 +43,7 @@ export function rowsRole(database: StoreDatabase, record: Rows['record']): Rows 
     },
 
     causes: (jobNo) => countCauses(reader, jobNo),
+    sizes: (jobNo) => countSizes(reader, jobNo),
     dearest: (jobNo, limit) => findDearest(reader, jobNo, limit),
     reopen: (tx, jobNo, round, selection) => reopenRows(handle(tx), jobNo, round, selection),
   } satisfies Rows)

@@ -4,6 +4,9 @@ import type { ChunkState } from '../domain/chunk.ts'
 import type { Cause } from '../domain/failure.ts'
 import type { JobState, Priority, StateReason, Trigger, Wanted } from '../domain/job.ts'
 import type { LaneName, OutcomeState } from '../domain/row.ts'
+import type { BudgetGrantsTable, TenantDaysTable } from './schema-budget.ts'
+import type { JobCostsTable, PricesTable } from './schema-ledger.ts'
+import type { LimitsTable } from './schema-limits.ts'
 
 /**
  * The tables, as both databases have them. Flags are 0 or 1 and times UTC milliseconds in integers, so that nothing has to be converted;
@@ -19,10 +22,15 @@ export interface Database {
   chunks: ChunksTable
   rows: RowsTable
   attempts: AttemptsTable
+  budget_grants: BudgetGrantsTable
+  tenant_days: TenantDaysTable
+  prices: PricesTable
+  job_costs: JobCostsTable
   answers: AnswersTable
   answers_recent: AnswersRecentTable
   events: EventsTable
   messages: MessagesTable
+  limits: LimitsTable
   workers: WorkersTable
   roles: RolesTable
 }
@@ -38,6 +46,8 @@ interface TenantsTable {
   name: string
   /** Chunks of the tenant that may be held at a time, over all workers; `null`: any number. */
   max_chunks: number | null
+  /** What its jobs may cost in a UTC day; `null`: no end. */
+  day_nano: Generated<number | null>
 }
 
 interface SpecsTable {
@@ -55,6 +65,7 @@ export interface CounterColumns {
   skipped: Generated<number>
   cancelled: Generated<number>
   cached: Generated<number>
+  cached_here: Generated<number>
   retried: Generated<number>
   fallback: Generated<number>
   attempts: Generated<number>
@@ -63,6 +74,9 @@ export interface CounterColumns {
   output_tokens: Generated<number>
   cost_nano: Generated<number>
   unpriced: Generated<number>
+  saved_input_tokens: Generated<number>
+  saved_output_tokens: Generated<number>
+  saved_nano: Generated<number>
 }
 
 export interface JobsTable extends CounterColumns {
@@ -89,6 +103,15 @@ export interface JobsTable extends CounterColumns {
   open_chunks: Generated<number>
   concurrency: number | null
   priority: Priority | null
+  /** What the job may use, where that was set; else its spec says. */
+  budget_nano: number | null
+  budget_tokens: number | null
+  /** Of requests whose senders are gone, or done with the job: what nobody knows whether it was billed. */
+  doubt_nano: Generated<number>
+  doubt_tokens: Generated<number>
+  /** The low end of the projection for which the job was paused last, under the budget that it still has. */
+  stopped_at_nano: Generated<number | null>
+  stopped_at_tokens: Generated<number | null>
   input_hash: string | null
   /** `InputDescription` as JSON. */
   input: string | null
@@ -110,6 +133,10 @@ export interface JobsTable extends CounterColumns {
   dropped_at_ms: number | null
   /** Chunks before this one that are ready have their message in the queue. */
   queued_to: Generated<number>
+  /** Grows where the ledger of a job changes that may be over: a new round, an attempt booked late. */
+  ledger_version: Generated<number>
+  /** The `ledger_version` that `job_costs` holds the sums of; `null`: none. */
+  costs_version: number | null
 }
 
 interface RoundsTable {
@@ -203,15 +230,22 @@ export interface AttemptsTable {
   /** The worst case while `open` and when `lost`; the provider's figures once they are known. */
   input_tokens: number
   cached_tokens: number
+  cache_write_tokens: Generated<number>
   output_tokens: number
+  reasoning_tokens: Generated<number>
   cost_nano: number | null
+  /** Of `prices`. */
+  price_no: number | null
   reply: string | null
 }
 
+/** Which row a request's answer is to come from. It may not be there yet: then the claim stands as long as its chunk is leased under `epoch`. */
 interface AnswersTable {
   answer_key: Uint8Array
   job_no: number
   row_index: number
+  chunk_no: number
+  epoch: number
 }
 
 /** Answers in the order they came, until they are merged into `answers` in the order of their keys (sqlite-answers.ts). */

@@ -30,6 +30,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     ),
     intend: prepareInsert(handle, 'attempts', INTENT_COLUMNS),
     correct: prepareCount(handle, 'jobs', ['job_no']),
+    change: handle.prepare('update jobs set ledger_version = ledger_version + 1 where job_no = ?'),
   }
 
   const correct = (jobNo: number, difference: Counters) => {
@@ -50,6 +51,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     }
     if (stored === undefined) statements.intend.run(...intentValues(intent))
     statements.rewrite.run(to, ...factValues(fact), ...id)
+    statements.change.run(intent.jobNo)
     const before = stored?.state === 'lost' ? countersOfFigures(stored) : NO_COUNTS
     correct(intent.jobNo, addCounters(real, negated(addCounters(before, byDelta))))
   }

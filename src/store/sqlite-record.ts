@@ -3,13 +3,11 @@ import type { ChunkClaim } from '../domain/chunk.ts'
 import type { Counters } from '../domain/job.ts'
 import type { Outcome } from '../domain/row.ts'
 import { INTENT_COLUMNS, intentValues } from './attempt-record.ts'
-import { answerKey } from './bytes.ts'
 import { COUNTER_COLUMNS } from './counters.ts'
 import type { RowsOfChunk } from './database.ts'
 import { createFence } from './fence.ts'
 import { ROW_COLUMNS, rowValues } from './outcome-record.ts'
 import type { RecordGroup } from './role/rows.ts'
-import { sqliteAnswers } from './sqlite-answers.ts'
 import { sqliteBooking } from './sqlite-booking.ts'
 import { mapped } from './sqlite-failure.ts'
 import { prepareCount, prepareInsert } from './sqlite-statement.ts'
@@ -28,13 +26,12 @@ export interface SqliteRecord {
 export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
   const statements = {
     lease: handle.prepare(`select epoch from chunks where job_no = ? and chunk_no = ? and state = 'leased'`),
-    job: handle.prepare('select bucket, tenant_no from jobs where job_no = ?'),
+    job: handle.prepare('select bucket from jobs where job_no = ?'),
     row: prepareInsert(handle, 'rows', ROW_COLUMNS),
     intent: prepareInsert(handle, 'attempts', INTENT_COLUMNS, 'on conflict do nothing'),
     count: prepareCount(handle, 'chunks', ['job_no', 'chunk_no']),
   }
   const booking = sqliteBooking(handle)
-  const answers = sqliteAnswers(handle)
 
   const insertOutcomes = (chunk: RowsOfChunk, outcomes: readonly Outcome[]) => {
     for (const outcome of outcomes) statements.row.run(...rowValues(chunk, outcome))
@@ -48,21 +45,16 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
       const row = statements.lease.get(jobNo, chunkNo) as { epoch: number } | undefined
       return row?.epoch ?? null
     })
-    const jobOf = memo((jobNo: number) => statements.job.get(jobNo) as { bucket: number; tenant_no: number })
+    const bucketOf = memo((jobNo: number) => (statements.job.get(jobNo) as { bucket: number }).bucket)
     for (const intent of group.intents) if (fence.holds(intent)) statements.intent.run(...intentValues(intent))
     for (const fact of group.facts) {
       if (fence.holds(fact.intent)) booking.book(fact)
       else booking.orphan(fact)
     }
-    for (const { claim, outcome, answerScope } of group.outcomes) {
+    for (const { claim, outcome } of group.outcomes) {
       if (!fence.holds(claim)) continue
-      const { bucket, tenant_no } = jobOf(claim.jobNo)
-      insertOutcomes({ bucket, jobNo: claim.jobNo, chunkNo: claim.chunkNo }, [outcome])
-      if (answerScope === null || outcome.state !== 'succeeded' || outcome.requestHash === null) continue
-      const key = answerKey(tenant_no, answerScope, outcome.requestHash)
-      answers.add(key, claim.jobNo, outcome.rowIndex)
+      insertOutcomes({ bucket: bucketOf(claim.jobNo), jobNo: claim.jobNo, chunkNo: claim.chunkNo }, [outcome])
     }
-    answers.merge()
     for (const { claim, delta } of group.deltas) if (fence.holds(claim)) count(claim, delta)
     return fence.passed()
   }

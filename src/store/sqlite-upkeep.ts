@@ -1,5 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import { TERMINAL_STATES } from '../domain/job.ts'
+import { keepCosts } from './costs.ts'
 import type { StoreDatabase } from './database.ts'
 import { droppedJobs, forgetJobs } from './forget-job.ts'
 import type { Dropped, DropRequest, Upkeep } from './role/upkeep.ts'
@@ -20,6 +21,7 @@ export function sqliteUpkeep(database: StoreDatabase, now: () => number): Upkeep
         await inPieces(database, (db) => deleteAnswers(db, 'answers_recent', 'entry_no'))
         await inPieces(database, (db) => deleteAnswers(db, 'answers', 'answer_key'))
       }
+      if (attemptsBeforeMs !== null) await keepCosts(database, attemptsBeforeMs)
       const attempts = attemptsBeforeMs !== null && (await dropLedgers(database, attemptsBeforeMs))
       return { jobs, attempts }
     },

@@ -9,6 +9,7 @@ import { nodeSqliteDialect } from './node-sqlite-dialect.ts'
 import type { Rows } from './role/rows.ts'
 import { storeRoles } from './roles.ts'
 import type { Database } from './schema.ts'
+import { sqliteAnswers } from './sqlite-answers.ts'
 import { isUpToDate, migrate } from './sqlite-migrate.ts'
 import { openReadHandle, openWriteHandle } from './sqlite-open.ts'
 import { sqliteRecord } from './sqlite-record.ts'
@@ -50,6 +51,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
     const ballast = ballastAt(join(dirname(path), 'ballast'), ballastBytes)
     await ballast.restore()
     const record = sqliteRecord(handle)
+    const takeAnswers = sqliteAnswers(handle)
     const database: StoreDatabase = Object.freeze({
       reader,
       handle(tx: StoreTx) {
@@ -57,6 +59,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
         return writing
       },
       write: writer.write,
+      aside: (statement) => writer.write(() => statement(writing)),
       // Transactions are serial: whoever is inside one has all jobs to itself.
       lockJob: async () => undefined,
       clock: () => sql<number>`${runtime.now()}`,
@@ -66,6 +69,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       async insertOutcomes(tx, chunk, outcomes) {
         writer.assertOpen(tx)
         record.insertOutcomes(chunk, outcomes)
+      },
+      async takeAnswers(tx, takes) {
+        writer.assertOpen(tx)
+        return takeAnswers(takes)
       },
     } satisfies StoreDatabase)
     const recordGroup: Rows['record'] = async (tx, group) => {

@@ -1,10 +1,13 @@
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Answers } from './role/answers.ts'
 import type { Attempts } from './role/attempts.ts'
+import type { Budgets } from './role/budgets.ts'
 import type { Chunks } from './role/chunks.ts'
+import type { Costs } from './role/costs.ts'
 import type { Events } from './role/events.ts'
 import type { Fleet } from './role/fleet.ts'
 import type { Jobs } from './role/jobs.ts'
+import type { Limits } from './role/limits.ts'
 import type { Rows } from './role/rows.ts'
 import type { Specs } from './role/specs.ts'
 import type { Upkeep } from './role/upkeep.ts'
@@ -28,9 +31,12 @@ export interface Store {
   readonly chunks: Chunks
   readonly rows: Rows
   readonly attempts: Attempts
+  readonly costs: Costs
+  readonly budgets: Budgets
   readonly answers: Answers
   readonly events: Events
   readonly fleet: Fleet
+  readonly limits: Limits
   readonly specs: Specs
   readonly upkeep: Upkeep
   /** Runs `work` as one transaction on the process's one write handle. Commits when it resolves, rolls back when it throws. Never nested. */

@@ -1,8 +1,11 @@
 import type { Delivery } from '../queue/queue.ts'
+import type { BudgetGate } from './budget-gate.ts'
+import { watchBudgets } from './budget-watch.ts'
 import type { Finishing } from './finishing.ts'
-import { applySettings, type JobRun, order, WORKABLE } from './job-run.ts'
+import { applyCeilings, type JobRun, order, WORKABLE } from './job-run.ts'
 import type { Shelf } from './shelf.ts'
 import type { StorageGuard } from './storage-guard.ts'
+import { whyDown } from './why-down.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** Leases are renewed and wishes are read this often (architecture §4: at most a second). */
@@ -12,6 +15,7 @@ interface BeatPartners {
   readonly guard: StorageGuard
   readonly shelf: Shelf
   readonly finishing: Finishing
+  readonly budget: BudgetGate
 }
 
 /**
@@ -25,15 +29,18 @@ export async function beat(deps: WorkerDeps, partners: BeatPartners): Promise<vo
   if (deps.reclaims) await guard.persist(() => deps.queue.reclaim(deps.isGone))
   if (shelf.runs.size === 0) return
   const controls = await guard.persist(() => deps.store.jobs.controls([...shelf.runs.keys()]))
-  for (const { jobNo, state, wanted, wantedReason, settings } of controls) {
+  for (const { jobNo, state, wanted, wantedReason, settings, dayNano } of controls) {
     const run = shelf.runs.get(jobNo)
     // All rows of a job that is finalizing have ended: there is nothing to stop.
     if (run === undefined || state === 'finalizing') continue
     if (wanted !== null || !WORKABLE.has(state)) order(run, { kind: 'wish', reason: wantedReason, detail: null })
-    applySettings(deps.governor, run, settings)
+    run.settings = settings
+    run.dayNano = dayNano
     checkTime(deps, run)
   }
+  applyCeilings(deps.governor, shelf.runs.values())
   checkProviders(deps, shelf.runs.values())
+  await watchBudgets(deps, partners)
 }
 
 async function renewLeases({ queue, events }: WorkerDeps, { guard, shelf, finishing }: BeatPartners): Promise<void> {
@@ -67,9 +74,10 @@ function checkProviders({ governor }: WorkerDeps, runs: Iterable<JobRun>): void 
   const down = new Set<string>()
   for (const run of runs) {
     for (const { account, modelId } of run.targets.values()) {
-      if (!governor.state(account).down) continue
+      const { down: why } = governor.state(account)
+      if (why === null) continue
       down.add(account)
-      order(run, { kind: 'own', reason: 'provider_down', detail: `${modelId} has not answered for minutes` })
+      order(run, { kind: 'own', reason: 'provider_down', detail: whyDown(modelId, why) })
     }
   }
   for (const account of down) governor.forgiveOutage(account)

@@ -21,6 +21,11 @@ export interface HeldChunk {
   closed: boolean
 }
 
+/** Whether rows of the chunk may still be sent and written by this worker. */
+export function staysHere({ run, stale, closed }: HeldChunk): boolean {
+  return !stale && !closed && run.stop === null
+}
+
 /** One row on its way through this worker. */
 export interface RowTask {
   readonly held: HeldChunk

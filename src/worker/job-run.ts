@@ -2,7 +2,8 @@ import type { Job, JobSettings, JobState, StateReason } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
-import type { Governor } from '../limit/governor.ts'
+import { NO_LIMITS, smallest } from '../limit/demand.ts'
+import type { Ceiling, Governor } from '../limit/governor.ts'
 import { chunkMessages } from '../queue/chunk-messages.ts'
 import type { NewMessage, Queue } from '../queue/queue.ts'
 import type { RowProgram } from '../row/row.ts'
@@ -17,6 +18,10 @@ export interface JobRun {
   /** When the job's current round began: its creation, or the latest retry. */
   readonly roundBeganMs: number
   readonly spec: Spec
+  /** As they were last read. */
+  settings: JobSettings
+  /** What all jobs of its tenant may cost in a UTC day, as it was last read; absent or `null`: no end. */
+  dayNano?: number | null
   readonly columns: readonly string[]
   readonly program: RowProgram
   /** Per target, -1 being the spec's model and 0… its fallbacks. */
@@ -35,6 +40,10 @@ export interface TargetRun {
   readonly modelId: string
   readonly account: string
   readonly price: Price | null
+  /** The price's number in the store; `null`: it is unknown. */
+  readonly priceNo: number | null
+  /** The shortest prefix of a prompt, in tokens, that its provider keeps for requests to come. */
+  readonly cachesFrom: number
 }
 
 /** Why a worker stops working on a job. */
@@ -50,10 +59,22 @@ export function order(run: JobRun, stop: StopOrder): void {
   if (run.stop === null || (run.stop.kind === 'leave' && stop.kind !== 'leave')) run.stop = stop
 }
 
-/** Puts a job's ceiling of concurrency into force for the accounts it uses. */
-export function applySettings(governor: Governor, run: JobRun, settings: JobSettings): void {
-  const max = settings.concurrency ?? run.spec.execution.concurrency.max
-  for (const target of run.targets.values()) governor.setMax(target.account, max)
+/** Puts into force what these jobs allow the accounts that they use: of several jobs on one account, the least that any of them says. */
+export function applyCeilings(governor: Governor, runs: Iterable<JobRun>): void {
+  const ceilings = new Map<string, Ceiling>()
+  for (const { spec, settings, targets } of runs) {
+    const { concurrency, limits } = spec.execution
+    const own = { concurrency: settings.concurrency ?? concurrency.max, limits: limits ?? NO_LIMITS }
+    for (const account of new Set([...targets.values()].map((target) => target.account))) {
+      const other = ceilings.get(account)
+      ceilings.set(account, other === undefined ? own : lower(own, other))
+    }
+  }
+  for (const [account, ceiling] of ceilings) governor.bound(account, ceiling)
+}
+
+function lower(a: Ceiling, b: Ceiling): Ceiling {
+  return { concurrency: Math.min(a.concurrency, b.concurrency), limits: smallest(a.limits, b.limits) }
 }
 
 /** Whether one more row may go to this fallback: its share is of all rows of the job, and at least one row. */

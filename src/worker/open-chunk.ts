@@ -5,10 +5,10 @@ import type { Delivery } from '../queue/queue.ts'
 import type { ClaimedChunk } from '../store/store.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
 import { fallbackAllowed, type JobRun } from './job-run.ts'
-import { outcomeOf, reusedOutcome } from './outcomes.ts'
+import { outcomeOf } from './outcomes.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
-/** A claimed chunk, its rows rendered: some have their outcome at once, the others wait for a slot. */
+/** A claimed chunk, its rows rendered: some have their outcome at once, the others are to be answered. */
 export interface OpenedChunk {
   readonly held: HeldChunk
   readonly outcomes: readonly Outcome[]
@@ -17,7 +17,7 @@ export interface OpenedChunk {
 
 /**
  * Reads the rows of a claimed chunk that have no outcome yet, with their attempts of this round, and prepares each. Rows that cannot or need
- * not be sent (skipped, broken template, answered before) get their outcome here.
+ * not be sent (skipped, broken template) get their outcome here.
  */
 export async function openChunk(
   deps: WorkerDeps,
@@ -51,8 +51,7 @@ export async function openChunk(
     if ('task' in prepared) tasks.push(prepared.task)
     else outcomes.push(prepared.outcome)
   }
-  const { left, reused } = await reuse(deps, run, tasks)
-  return { held, outcomes: [...outcomes, ...reused], tasks: left }
+  return { held, outcomes, tasks }
 }
 
 type PreparedRow = { readonly task: RowTask } | { readonly outcome: Outcome }
@@ -93,37 +92,6 @@ export function prepareRow(
     endedAtMs: nowMs,
   })
   return { outcome }
-}
-
-/** Takes the answers that earlier rows of the scope have paid for; each is accepted anew, since checks are no part of the request. */
-async function reuse(deps: WorkerDeps, run: JobRun, tasks: readonly RowTask[]) {
-  const reused: Outcome[] = []
-  if (run.answerScope === null || tasks.length === 0) return { left: tasks, reused }
-  const hashes = [...new Set(tasks.map((task) => task.requestHash))]
-  const answers = await deps.store.answers.find(run.job.tenantNo, run.answerScope, hashes)
-  if (answers.size === 0) return { left: tasks, reused }
-  const left = tasks.filter((task) => {
-    const answer = answers.get(task.requestHash)
-    if (answer === undefined || answer.output === null || !isAccepted(run, task, answer.output)) return true
-    reused.push(reusedOutcome(task, answer, deps.runtime.now()))
-    return false
-  })
-  return { left, reused }
-}
-
-function isAccepted(run: JobRun, task: RowTask, output: string): boolean {
-  const text = run.spec.output.schema === null ? (JSON.parse(output) as { answer: string }).answer : output
-  const settled = run.program.settle(task.row, [], task.next, {
-    ok: true,
-    text,
-    finish: 'stop',
-    usage: null,
-    limits: null,
-    providerRequestId: null,
-    latencyMs: 0,
-    modelAnswered: null,
-  })
-  return settled.next.kind === 'succeeded'
 }
 
 /** Why a chunk that keeps killing its workers is given up. */

@@ -4,7 +4,6 @@ import type { Completion } from '../domain/completion.ts'
 import type { Failure } from '../domain/failure.ts'
 import type { NanoUsd } from '../domain/money.ts'
 import type { Outcome, OutcomeState, Row } from '../domain/row.ts'
-import type { StoredOutcome } from '../domain/stored.ts'
 import { costOf, NO_USAGE } from '../domain/usage.ts'
 import type { Settled } from '../row/row.ts'
 import type { RowTask } from './held-chunk.ts'
@@ -105,17 +104,25 @@ export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], e
   }
 }
 
-/** The outcome of a row whose answer an earlier row has already paid for. What its own attempts used before stays with it. */
-export function reusedOutcome(task: RowTask, answer: StoredOutcome, endedAtMs: number): Outcome {
+/** The answer of a row that was asked, to be reused. */
+export interface Answer {
+  readonly outcome: Outcome
+  readonly jobNo: number
+}
+
+/** The outcome of a row whose answer another row has already paid for. What its own attempts used before stays with it. */
+export function reusedOutcome(task: RowTask, { outcome: asked, jobNo }: Answer, endedAtMs: number): Outcome {
   const outcome = outcomeOf(task.held.run, task.row, task.past, {
     state: 'succeeded',
     failure: null,
-    output: answer.output,
-    model: answer.model,
+    output: asked.output,
+    model: asked.model,
     requestHash: task.requestHash,
     fallback: task.fallback,
     firstSentMs: null,
     endedAtMs,
   })
-  return { ...outcome, lane: 'cache', latencyMs: 0 }
+  const { inputTokens, outputTokens, costNano } = asked
+  const saved = { here: jobNo === task.held.claim.jobNo, inputTokens, outputTokens, costNano: costNano ?? 0 }
+  return { ...outcome, lane: 'cache', latencyMs: 0, saved }
 }

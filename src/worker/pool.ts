@@ -1,3 +1,4 @@
+import type { RequestSize } from '../limit/estimate.ts'
 import type { Slot } from '../limit/governor.ts'
 import { enterAll, type Gate, type Pass } from './gate.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
@@ -67,7 +68,12 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
     held.inFlight += 1
     try {
       const sent = await sendRow(deps, partners, task, slot)
-      if (typeof sent === 'string') return pass.leave(sent)
+      if (typeof sent === 'string') {
+        pass.leave(sent)
+        // Its job's grant had passed: it asks for another.
+        if (sent === 'not sent') add(task)
+        return
+      }
       const { fact, wait } = settleRow(deps, recorder, task, sent)
       pass.leave(fact)
       if (wait === 0) add(task)
@@ -92,7 +98,7 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
         heldUp.add(task.held.claim.jobNo)
         continue
       }
-      const slot = governor.take(account, task.next.estimatedTokens)
+      const slot = governor.take(account, sizeOf(task))
       if (slot === null) {
         pass.leave('not sent')
         return false
@@ -133,6 +139,12 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
       callOff(() => true)
     },
   })
+}
+
+/** What a row's next request may take of the account's limits. Requests of one job to one model are alike. */
+function sizeOf({ held, next }: RowTask): RequestSize {
+  const { worstInputTokens, worstOutputTokens, fallbackIndex } = next
+  return { group: `${held.claim.jobNo}/${fallbackIndex}`, worstInputTokens, worstOutputTokens }
 }
 
 /** The same in the same order, beginning after `last`. */

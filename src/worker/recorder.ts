@@ -9,6 +9,7 @@ import type { Events } from '../events.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
+import type { GrantBooks } from './grant-books.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { enqueueNext, finalizeMessage } from './job-run.ts'
 import type { StorageGuard } from './storage-guard.ts'
@@ -25,7 +26,7 @@ const BACKLOG_MAX = 2_000
  * for no count and no clock. Only after the commit is anyone told.
  */
 export interface Recorder {
-  /** Resolves when the intent is durable: the request may be sent. `false`: the chunk's epoch has passed, and it must not be. */
+  /** Resolves when the intent is durable: the request may be sent. `false`: the chunk's epoch or the job's grant has passed, and it must not be. */
   intend(held: HeldChunk, intent: AttemptIntent): Promise<boolean>
   /** Books an ended attempt, with the row's outcome where it was the last. */
   end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null): void
@@ -70,6 +71,9 @@ interface RecorderDeps {
   readonly runtime: Runtime
   readonly events: Events
   readonly guard: StorageGuard
+  readonly grants: GrantBooks
+  /** Hears of each outcome as soon as it was handed in. */
+  readonly onOutcome: (held: HeldChunk, outcome: Outcome) => void
   /** Hears after each commit. */
   readonly onRoom: () => void
   /** Hears of chunks whose closing commit returned, or whose epoch had passed. */
@@ -158,6 +162,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       }
       group.deltas.set(held, delta)
       if (closes) group.closing.push(held)
+      if (outcome !== null) deps.onOutcome(held, outcome)
     },
     close(held: HeldChunk) {
       if (state !== 'broken') open(1).closing.push(held)
@@ -179,22 +184,23 @@ interface Committed {
   /** Claims whose epoch had passed. */
   readonly passed: ReadonlySet<string>
   readonly closed: readonly HeldChunk[]
+  /** Jobs of which no grant stands: their intents were not written. */
+  readonly ungranted: ReadonlySet<number>
 }
 
 /** One transaction: attempts, outcomes and counters; and with a chunk's last outcome its end. */
-function commit({ store, queue, runtime, guard }: RecorderDeps, group: Group): Promise<Committed> {
+function commit({ store, queue, runtime, guard, grants }: RecorderDeps, group: Group): Promise<Committed> {
   // In the order in which all workers take locks.
   const closing = group.closing.toSorted(({ claim: a }, { claim: b }) => a.jobNo - b.jobNo || a.chunkNo - b.chunkNo)
   return guard.persist(() =>
     store.write(async (tx) => {
+      const intents = group.intents.map((entry) => entry.intent)
+      const facts = group.facts.map((entry) => entry.fact)
+      const ungranted = await grants.book(tx, intents, facts)
       const stale = await store.rows.record(tx, {
-        intents: group.intents.map((entry) => entry.intent),
-        facts: group.facts.map((entry) => entry.fact),
-        outcomes: group.outcomes.map(({ held, outcome }) => ({
-          claim: held.claim,
-          outcome,
-          answerScope: held.run.answerScope,
-        })),
+        intents: ungranted.size === 0 ? intents : intents.filter(({ jobNo }) => !ungranted.has(jobNo)),
+        facts,
+        outcomes: group.outcomes.map(({ held, outcome }) => ({ claim: held.claim, outcome })),
         deltas: [...group.deltas].map(([held, delta]) => ({ claim: held.claim, delta })),
       })
       const passed = new Set(stale.map(nameOf))
@@ -211,13 +217,17 @@ function commit({ store, queue, runtime, guard }: RecorderDeps, group: Group): P
         else await enqueueNext({ store, queue }, tx, held.run)
         closed.push(held)
       }
-      return { passed, closed }
+      return { passed, closed, ungranted }
     }),
   )
 }
 
 /** Says what the commit holds, and what it does not. */
-function tell({ events, onClosed }: RecorderDeps, group: Group, { passed, closed }: Committed): void {
+function tell(
+  { events, onClosed, grants }: RecorderDeps,
+  group: Group,
+  { passed, closed, ungranted }: Committed,
+): void {
   const hasPassed = (held: HeldChunk) => passed.size > 0 && passed.has(nameOf(held.claim))
   if (passed.size > 0) {
     const named = [...group.intents.map((entry) => entry.held), ...group.deltas.keys(), ...group.closing]
@@ -227,7 +237,11 @@ function tell({ events, onClosed }: RecorderDeps, group: Group, { passed, closed
       events.emit('chunk.stale', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
     }
   }
-  for (const { held, resolve } of group.intents) resolve(!held.stale)
+  grants.booked(
+    group.facts.map((entry) => entry.fact),
+    ungranted,
+  )
+  for (const { held, resolve } of group.intents) resolve(!held.stale && !ungranted.has(held.claim.jobNo))
   for (const { held, fact, last } of group.facts) {
     const { usage, cause } = fact
     const again = !last && cause !== null && CAUSE_RULES[cause].retry !== 'pause'

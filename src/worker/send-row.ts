@@ -1,7 +1,7 @@
 import type { AttemptFact, AttemptIntent } from '../domain/attempt.ts'
 import type { Completion } from '../domain/completion.ts'
 import type { Cause } from '../domain/failure.ts'
-import { costOf } from '../domain/usage.ts'
+import { costOf, worstUsage } from '../domain/usage.ts'
 import { backoffMs } from '../limit/backoff.ts'
 import type { Slot } from '../limit/governor.ts'
 import type { Settled } from '../row/row.ts'
@@ -19,7 +19,7 @@ interface SendPartners {
 }
 
 const OUTAGE_CAUSES: ReadonlySet<Cause> = new Set<Cause>(['connection', 'timeout', 'provider_error'])
-const NOT_SENT = Object.freeze({ cause: 'cancelled', retryAfterMs: null, limits: null })
+const NOT_SENT = Object.freeze({ cause: 'cancelled', retryAfterMs: null, limits: null, usage: null, latencyMs: 0 })
 
 /** What came of a request that was sent. */
 interface Sent {
@@ -51,8 +51,8 @@ export async function sendRow(deps: WorkerDeps, partners: SendPartners, task: Ro
   const failure = completion.ok ? null : completion.failure
   // A request that was refused for good says nothing against the provider.
   const cause = failure === null ? null : failure.retryable || failure.cause === 'cancelled' ? failure.cause : null
-  const { limits } = completion
-  const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits })
+  const { limits, usage, latencyMs } = completion
+  const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits, usage, latencyMs })
   if (limits !== null) deps.events.emit('limit.signal', { account: targetOf(task).account, signal: limits })
   // Abandoned: whether it was billed nobody knows. It stays open in the ledger, and whoever takes the chunk up books it as lost.
   return failure?.cause === 'cancelled' ? 'abandoned' : { intent, completion, outage }
@@ -120,13 +120,7 @@ function excuse(settled: Settled, outage: boolean): Settled {
 function intentOf(deps: WorkerDeps, task: RowTask): AttemptIntent {
   const { held, next } = task
   const target = targetOf(task)
-  const worst = {
-    inputTokens: next.worstInputTokens,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    outputTokens: next.worstOutputTokens,
-    reasoningTokens: 0,
-  }
+  const worst = worstUsage(next.worstInputTokens, next.worstOutputTokens, target.price)
   return {
     id: deps.runtime.uuid(),
     jobNo: held.claim.jobNo,
@@ -139,9 +133,11 @@ function intentOf(deps: WorkerDeps, task: RowTask): AttemptIntent {
     lane: deps.lane.name,
     requestHash: next.requestHash,
     startedAtMs: deps.runtime.now(),
-    worstInputTokens: next.worstInputTokens,
-    worstOutputTokens: next.worstOutputTokens,
+    worstInputTokens: worst.inputTokens,
+    worstOutputTokens: worst.outputTokens,
+    worstCacheWriteTokens: worst.cacheWriteTokens,
     worstCostNano: costOf(worst, target.price),
+    priceNo: target.priceNo,
   }
 }
 

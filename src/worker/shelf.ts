@@ -1,12 +1,14 @@
 import type { ChunkClaim } from '../domain/chunk.ts'
+import type { Outcome } from '../domain/row.ts'
 import { SluiceError } from '../errors.ts'
 import type { Delivery, Task } from '../queue/queue.ts'
 import type { ClaimedChunk } from '../store/store.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { applySettings, enqueueNext, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
+import { applyCeilings, enqueueNext, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
 import { chunkFailure, openChunk } from './open-chunk.ts'
 import type { Pool } from './pool.ts'
 import type { Recorder } from './recorder.ts'
+import { createReuse } from './reuse.ts'
 import type { StorageGuard } from './storage-guard.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
@@ -22,6 +24,8 @@ export interface Shelf {
   remove(held: HeldChunk): void
   /** Gives a chunk back whose rows under way have ended: `ready`, for any worker. */
   giveBack(held: HeldChunk): Promise<void>
+  /** To be told of each outcome that was handed to the recorder: rows may wait for it. */
+  ended(held: HeldChunk, outcome: Outcome): void
   /** Forgets a job of which nothing is held. */
   forget(jobNo: number): void
 }
@@ -41,10 +45,13 @@ interface ShelfPartners {
   readonly recorder: Recorder
   readonly guard: StorageGuard
   readonly pool: Pool
+  /** Hears when a chunk was parked: there is room for another. */
+  readonly onParked: () => void
+  readonly onDefect: (error: unknown) => void
 }
 
 /** Creates the empty shelf of one worker. */
-export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPartners): Shelf {
+export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked, onDefect }: ShelfPartners): Shelf {
   const { store, events } = deps
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
@@ -55,7 +62,7 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     if (known !== undefined && known.job.round === job.round) return known
     const run = await guard.persist(() => deps.takeUp(job))
     runs.set(job.jobNo, run)
-    applySettings(deps.governor, run, job.settings)
+    applyCeilings(deps.governor, runs.values())
     return run
   }
 
@@ -69,7 +76,7 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     events.emit('chunk.claimed', { jobNo, chunkNo, epoch, rows, lost: claimed.lost })
     if (opened.held.open === 0) recorder.close(opened.held)
     for (const outcome of opened.outcomes) recorder.end(opened.held, null, outcome)
-    pool.add(opened.tasks)
+    await reuse.admit(opened.tasks)
   }
 
   const takeChunk = async (delivery: ChunkDelivery) => {
@@ -89,6 +96,21 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     }
   }
 
+  const giveBack = async (chunk: HeldChunk, to: 'ready' | 'parked', ms: number) => {
+    if (!chunk.closed && !chunk.stale) {
+      const { claim } = chunk
+      await putBack(deps, guard, claim, chunk.delivery, ms, to)
+      chunk.closed = true
+      events.emit('chunk.released', { jobNo: claim.jobNo, chunkNo: claim.chunkNo })
+    }
+    held.delete(chunk)
+    reuse.leave(chunk)
+  }
+
+  // Where all that is left of a chunk waits for rows of other workers.
+  const park = (chunk: HeldChunk, ms: number) => giveBack(chunk, 'parked', ms).then(onParked)
+  const reuse = createReuse(deps, { recorder, guard, pool, park, onDefect })
+
   return Object.freeze({
     held,
     runs,
@@ -105,16 +127,10 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool }: ShelfPa
     remove(chunk: HeldChunk) {
       held.delete(chunk)
       pool.drop(chunk)
+      reuse.leave(chunk)
     },
-    async giveBack(chunk: HeldChunk) {
-      if (!chunk.closed && !chunk.stale) {
-        const { claim } = chunk
-        await putBack(deps, guard, claim, chunk.delivery, 0)
-        chunk.closed = true
-        events.emit('chunk.released', { jobNo: claim.jobNo, chunkNo: claim.chunkNo })
-      }
-      held.delete(chunk)
-    },
+    giveBack: (chunk: HeldChunk) => giveBack(chunk, 'ready', 0),
+    ended: reuse.ended,
     forget: (jobNo: number) => void runs.delete(jobNo),
   })
 }
@@ -124,12 +140,19 @@ async function isStillHeld({ queue }: WorkerDeps, guard: StorageGuard, delivery:
   return (await guard.persist(() => queue.extend([delivery]))).length > 0
 }
 
-/** Makes a claimed chunk `ready` again. Where its epoch has passed, its message is somebody else's too. */
-function putBack({ store, queue }: WorkerDeps, guard: StorageGuard, claim: ChunkClaim, delivery: Delivery, ms: number) {
+/** Makes a claimed chunk `ready` (or `parked`) again. Where its epoch has passed, its message is somebody else's too. */
+function putBack(
+  { store, queue }: WorkerDeps,
+  guard: StorageGuard,
+  claim: ChunkClaim,
+  delivery: Delivery,
+  ms: number,
+  to: 'ready' | 'parked' = 'ready',
+) {
   const { jobNo, chunkNo, epoch } = claim
   return guard.persist(() =>
     store.write(async (tx) => {
-      if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, 'ready')) await queue.release(tx, delivery, ms)
+      if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, to)) await queue.release(tx, delivery, ms)
     }),
   )
 }

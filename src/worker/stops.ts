@@ -1,3 +1,4 @@
+import type { BudgetGate } from './budget-gate.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import type { JobRun } from './job-run.ts'
 import type { Pool } from './pool.ts'
@@ -11,6 +12,7 @@ interface StopPartners {
   readonly guard: StorageGuard
   readonly pool: Pool
   readonly shelf: Shelf
+  readonly budget: BudgetGate
 }
 
 /**
@@ -24,7 +26,7 @@ export async function settleStops(deps: WorkerDeps, partners: StopPartners): Pro
 }
 
 async function settleStop(deps: WorkerDeps, partners: StopPartners, jobNo: number, run: JobRun): Promise<void> {
-  const { recorder, guard, pool, shelf } = partners
+  const { recorder, guard, pool, shelf, budget } = partners
   if (run.stop?.kind === 'own') {
     const { reason, detail } = run.stop
     await guard.persist(() => deps.store.jobs.want(jobNo, 'pause', reason, detail))
@@ -36,6 +38,7 @@ async function settleStop(deps: WorkerDeps, partners: StopPartners, jobNo: numbe
   if (home.length > 0) await recorder.flush()
   for (const held of home) await shelf.giveBack(held)
   if (mine.length > home.length) return
+  await budget.leave(jobNo)
   if (run.stop?.kind !== 'leave') await guard.persist(() => deps.fulfilWish(jobNo))
   shelf.forget(jobNo)
 }

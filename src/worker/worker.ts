@@ -1,5 +1,6 @@
 import { SluiceError } from '../errors.ts'
 import type { Delivery } from '../queue/queue.ts'
+import { type BudgetGate, createBudgetGate } from './budget-gate.ts'
 import { createDeparture, DRAIN_MS } from './departure.ts'
 import { createFinishing, type Finishing } from './finishing.ts'
 import { beat, HEARTBEAT_MS } from './heartbeat.ts'
@@ -11,6 +12,7 @@ import { type ChunkDelivery, createShelf, type Shelf } from './shelf.ts'
 import { settleStops } from './stops.ts'
 import { createStorageGuard, type StorageGuard } from './storage-guard.ts'
 import { createWake } from './wake.ts'
+import { createWarmGate } from './warm-gate.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** How often a worker without enough to do looks for work. */
@@ -113,12 +115,15 @@ function joinParts(deps: WorkerDeps) {
       wake.call()
     },
   })
+  const budget: BudgetGate = createBudgetGate(deps, { guard, onStop: () => wake.call(), onDefect: fail })
   const recorder: Recorder = createRecorder({
     store,
     queue,
     runtime,
     events,
     guard,
+    grants: budget.books,
+    onOutcome: (held, outcome) => shelf.ended(held, outcome),
     onRoom: () => pool.pump(),
     onClosed: (held) => {
       shelf.remove(held)
@@ -129,8 +134,15 @@ function joinParts(deps: WorkerDeps) {
   const onIdle = (held: HeldChunk) => {
     if (held.stale || held.run.stop !== null) wake.call()
   }
-  const pool: Pool = createPool(deps, { recorder, guard, gates: [], hangUp: hangUp.signal, onIdle, onDefect: fail })
-  const shelf: Shelf = createShelf(deps, { recorder, guard, pool })
+  const pool: Pool = createPool(deps, {
+    recorder,
+    guard,
+    gates: [budget, createWarmGate(runtime)],
+    hangUp: hangUp.signal,
+    onIdle,
+    onDefect: fail,
+  })
+  const shelf: Shelf = createShelf(deps, { recorder, guard, pool, onParked: wake.call, onDefect: fail })
   const departure = createDeparture(runtime, { wake, hangUp, leave })
   const finishing: Finishing = createFinishing(deps, {
     guard,
@@ -140,7 +152,8 @@ function joinParts(deps: WorkerDeps) {
   })
   /** How many writes had failed when the leases were last renewed. */
   const renewed = { afterFailures: 0 }
-  return { wake, hangUp, over, end, fail, leave, stopAll, guard, recorder, pool, shelf, finishing, departure, renewed }
+  const parts = { guard, recorder, budget, pool, shelf, finishing }
+  return { wake, hangUp, over, end, fail, leave, stopAll, departure, renewed, ...parts }
 }
 
 async function run(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
@@ -205,7 +218,10 @@ async function loop(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Pro
     const holdsNothing = shelf.held.size === 0 && finishing.deliveries().length === 0
     if (departure.begun && holdsNothing) return 'left'
     if (!departure.begun && (await fill(deps, parts, options))) continue
-    if (!departure.begun && holdsNothing && (await isDone(deps, parts, options))) return 'stood_still'
+    if (!departure.begun && holdsNothing && (await isDone(deps, parts, options))) {
+      for (const jobNo of [...parts.budget.accounts.keys()]) await parts.budget.leave(jobNo)
+      return 'stood_still'
+    }
     pool.pump()
     await wake.wait(POLL_MS)
   }
@@ -220,6 +236,8 @@ async function fill(
 ): Promise<boolean> {
   const held = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale).length
   const room = chunks - held - finishing.deliveries().length
+  // What it would fetch of a job that is being stopped it would put back at once, message by message.
+  if (jobNo !== null && (shelf.runs.get(jobNo)?.stop ?? null) !== null) return false
   // A fetch looks for leases that have run out. After an outage our own are renewed first.
   if (room <= 0 || guard.failing || renewed.afterFailures < guard.failures) return false
   const filter = jobNo === null ? {} : { jobNo }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { AS_SPECIFIED } from '../../src/domain/job.ts'
 import type { Engine } from '../../src/engine.ts'
 import { SluiceError } from '../../src/errors.ts'
 import { aFinished, aJob, aStatus, JOB_ID } from './fake-engine.ts'
@@ -161,14 +162,21 @@ describe('sluice set', () => {
     const { run, err, events } = cli({
       set: async (_id, settings) => {
         asked = settings
-        return aJob({ settings: { concurrency: 32, priority: 'high' } })
+        return aJob({ settings: { ...AS_SPECIFIED, concurrency: 32, priority: 'high', budgetNano: 2_500_000_000 } })
       },
       status: async () => aStatus(),
     })
-    expect(await run('set', JOB_ID, '--concurrency', '32', '--priority', 'high')).toBe(0)
-    expect(asked).toEqual({ concurrency: 32, priority: 'high' })
-    expect(err()).toBe(`${JOB_ID}: concurrency 32, priority high\n`)
-    expect(events()[1]).toEqual({ type: 'settings', job: JOB_ID, concurrency: 32, priority: 'high' })
+    expect(await run('set', JOB_ID, '--concurrency', '32', '--priority', 'high', '--budget-usd', '2.5')).toBe(0)
+    expect(asked).toEqual({ concurrency: 32, priority: 'high', budgetNano: 2_500_000_000 })
+    expect(err()).toBe(`${JOB_ID}: concurrency 32, priority high, budget $2.50\n`)
+    expect(events()[1]).toEqual({
+      type: 'settings',
+      job: JOB_ID,
+      concurrency: 32,
+      priority: 'high',
+      budget_usd: 2.5,
+      budget_tokens: null,
+    })
   })
 })
 

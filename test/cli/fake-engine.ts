@@ -1,4 +1,4 @@
-import { type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
+import { AS_SPECIFIED, type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
 import type { Outcome } from '../../src/domain/row.ts'
 import type { StoredOutcome } from '../../src/domain/stored.ts'
 import type { Engine, FleetStatus, JobStatus, LiveStatus, WorkerStatus } from '../../src/engine.ts'
@@ -28,7 +28,7 @@ export function aJob(more: Partial<Job> = {}): Job {
     chunksTotal: 8,
     openChunks: 3,
     counters: NO_COUNTS,
-    settings: { concurrency: null, priority: null },
+    settings: AS_SPECIFIED,
     inputHash: '9ab2',
     input: { format: 'csv', files: 1, bytes: 4096, columns: ['id', 'body'], notes: [], unreadable: 0 },
     createdAtMs: CREATED_MS,
@@ -84,6 +84,7 @@ export function aStatus(more: Partial<JobStatus> = {}): JobStatus {
     ],
     exitCode: 6,
     model: 'openai/gpt-5-mini',
+    budget: null,
     ...more,
   }
 }

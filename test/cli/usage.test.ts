@@ -14,7 +14,8 @@ describe('a command line that is called wrongly', () => {
     [['wait', 'j', '--timeout', 'soon'], 'Expected a time like 90, 30s, 10m or 2h.', ''],
     [['failed', 'j', '--cause', 'bad'], 'Causes are: rate_limited, ', ''],
     [['jobs', '--state', 'done'], 'States are: created, queued', ''],
-    [['set', 'j'], 'Nothing to set.', 'Give --concurrency or --priority.'],
+    [['set', 'j'], 'Nothing to set.', 'Give --budget-usd, --budget-tokens, --concurrency or --priority.'],
+    [['set', 'j', '--budget-usd', 'a lot'], 'Expected dollars such as 20 or 0.25', ''],
     [['results', 'j', '--format', 'parquet'], 'Parquet is written to a file.', ''],
     [['results', 'j', '--follow', '-o', 'x.jsonl'], '--follow writes to stdout.', ''],
     [['results', 'j', '--follow', '--format', 'csv'], '--follow gives JSON lines', ''],
@@ -46,8 +47,6 @@ describe('what is not built yet', () => {
     ...UNSUPPORTED_COMMANDS.map((name) => [[name, 'x.yaml', '--any-flag'], `sluice ${name}`] as const),
     [['run', 'x.yaml', '--lane', 'batch'], '--lane batch'],
     [['try', 'x.yaml', '--lane', 'batch'], '--lane batch'],
-    [['run', 'x.yaml', '--plan', 'plan.json'], '--plan'],
-    [['set', 'j', '--budget-usd', '20'], '--budget-usd'],
     [['report', 'j', '--format', 'html'], '--format html'],
   ]
 
@@ -65,11 +64,11 @@ describe('help', () => {
     expect(await run('--help')).toBe(0)
     expect(err()).toBe('')
     for (const text of [
-      'run [options] <spec>',
+      'run [options] [spec]',
       'retry [options] [job]',
       'Exit codes:',
       '130  interrupted',
-      'Not yet supported: plan, cost',
+      'Not yet supported: serve',
     ])
       expect(out()).toContain(text)
   })

@@ -76,7 +76,8 @@ export function queueConformance(name: string, openFresh: () => Promise<QueueUnd
     it('forgets all of a job, whoever holds it', async () => {
       await enqueue(under, [chunk(1), chunk(2), { ...chunk(1), task: { kind: 'chunk', jobNo: 2, chunkNo: 1 } }])
       const [held] = await queue.fetch('one', 1)
-      await under.write((tx) => queue.purge(tx, 1))
+      expect(await under.write((tx) => queue.purge(tx, 1))).toBe(1)
+      expect(await under.write((tx) => queue.purge(tx, 1))).toBe(0)
       expect(await queue.depth(1)).toMatchObject({ ready: 0, leased: 0 })
       expect(await queue.extend([held!])).toStrictEqual([])
       expect(await under.write((tx) => queue.complete(tx, held!))).toBe(false)
@@ -287,7 +288,9 @@ function turnTests({ under, enqueue }: Group): void {
     await enqueue(...Array.from({ length: 1_000 }, (_, n) => ofJob(n + 2)))
     const served: string[] = []
     for (let n = 0; n < 10; n += 1) served.push(...names(await queue.fetch(`worker ${n}`, 101)))
-    expect(served.slice(0, 2)).toStrictEqual(['chunk 1/20', 'chunk 2/1'])
+    expect(served[0]).toBe('chunk 1/20')
+    // They came at the same moment: which of them is first is nobody's promise.
+    expect(served.slice(1, 1_001).filter((name) => name.startsWith('chunk 1/'))).toStrictEqual([])
     expect(served.slice(1_001)).toStrictEqual(Array.from({ length: 9 }, (_, n) => `chunk 1/${n + 21}`))
     expect(new Set(served).size).toBe(1_010)
   })

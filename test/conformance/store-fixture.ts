@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import type { AttemptFact, AttemptIntent } from '../../src/domain/attempt.ts'
 import type { ChunkClaim } from '../../src/domain/chunk.ts'
-import { addCounters, type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
+import { AS_SPECIFIED, addCounters, type Counters, type Job, NO_COUNTS } from '../../src/domain/job.ts'
 import { countsOfOutcome } from '../../src/domain/outcome-counts.ts'
 import type { Outcome } from '../../src/domain/row.ts'
 import { NO_USAGE } from '../../src/domain/usage.ts'
@@ -26,6 +26,7 @@ export async function ageFleet(store: Pick<StoreDatabase, 'write' | 'handle'>, m
     const db = store.handle(tx)
     await sql`update workers set started_at_ms = started_at_ms - ${ms}, seen_at_ms = seen_at_ms - ${ms}`.execute(db)
     await sql`update roles set since_ms = since_ms - ${ms}, until_ms = until_ms - ${ms}`.execute(db)
+    await sql`update limits set paid_to_us = paid_to_us - ${ms * 1000}, given_at_ms = given_at_ms - ${ms}`.execute(db)
     await sql`update chunks set leased_at_ms = leased_at_ms - ${ms}`.execute(db)
   })
 }
@@ -60,7 +61,7 @@ export function newJob(more: Partial<NewJob> = {}): NewJob {
     trigger: 'cli',
     triggerRef: null,
     jobKey: null,
-    settings: { concurrency: null, priority: null },
+    settings: AS_SPECIFIED,
     submission: '{"baseDir":"/tmp"}',
     atMs: T,
     ...more,
@@ -135,7 +136,9 @@ export function intentOf(claim: ChunkClaim, rowIndex: number, more: Partial<Atte
     startedAtMs: T,
     worstInputTokens: 100,
     worstOutputTokens: 10,
+    worstCacheWriteTokens: 0,
     worstCostNano: 1_000,
+    priceNo: null,
     ...more,
   }
 }
@@ -205,14 +208,29 @@ export interface Written {
 /** Records what one holder of one chunk has to say, with the delta that a worker would compute. Returns the claims that had passed. */
 export async function record(store: Store, claim: ChunkClaim, written: Written): Promise<readonly ChunkClaim[]> {
   const { intents = [], facts = [], outcomes = [], answerScope = null } = written
+  if (answerScope !== null) await claimAnswers(store, claim, answerScope, outcomes)
   return await store.write((tx) =>
     store.rows.record(tx, {
       intents,
       facts,
-      outcomes: outcomes.map((outcome) => ({ claim, outcome, answerScope })),
+      outcomes: outcomes.map((outcome) => ({ claim, outcome })),
       deltas: [{ claim, delta: deltaOf(facts, outcomes) }],
     }),
   )
+}
+
+/** Claims the requests of outcomes that are to be found later, from whoever has them. */
+async function claimAnswers(store: Store, claim: ChunkClaim, scope: string, outcomes: readonly Outcome[]) {
+  const job = (await store.jobs.getByNo(claim.jobNo))!
+  const wishes = outcomes.flatMap(({ requestHash, rowIndex }) =>
+    requestHash === null ? [] : [{ requestHash, by: { ...claim, rowIndex }, over: null }],
+  )
+  const claims = await store.answers.claim(job.tenantNo, scope, wishes)
+  const others = wishes.flatMap((wish) => {
+    const won = claims.get(wish.requestHash)
+    return won === undefined || won.kind === 'mine' ? [] : [{ ...wish, over: won.source }]
+  })
+  await store.answers.claim(job.tenantNo, scope, others)
 }
 
 /** What a worker adds to a chunk's counters. */

@@ -2,9 +2,10 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { AttemptIntent } from '../../src/domain/attempt.ts'
 import type { ChunkClaim } from '../../src/domain/chunk.ts'
+import { isTerminal } from '../../src/domain/job.ts'
 import { NO_USAGE } from '../../src/domain/usage.ts'
 import { sha256 } from '../../src/runtime.ts'
-import type { Store } from '../../src/store/store.ts'
+import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
 import { bothSums, factOf, failedOf, intentOf, outcomeOf, queuedJob, record, T } from './store-fixture.ts'
 
 /** Plays claims, deaths, late answers, cancels and retries in any order; after each step the counters are the ledger's sums. */
@@ -18,6 +19,7 @@ export async function addsUp(store: Store): Promise<void> {
         expect(counters).toStrictEqual(ledger)
       }
       expect(await countedRows(world)).toStrictEqual(await storedRows(world))
+      expect(await rolledUp(world)).toBe((await store.jobs.progress(world.jobNo)).counters.costNano)
     }),
     { numRuns: 40 },
   )
@@ -36,6 +38,7 @@ type Step =
   | { readonly do: 'answer'; readonly pick: number; readonly priced: boolean; readonly ends: 'no' | 'ok' | 'failed' }
   | { readonly do: 'release' | 'complete' | 'fail'; readonly pick: number }
   | { readonly do: 'cancel'; readonly chunk: number }
+  | { readonly do: 'end' }
   | { readonly do: 'retry' }
   | { readonly do: 'take back' }
 
@@ -61,7 +64,7 @@ function step(): fc.Arbitrary<Step> {
     { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('release' as const, 'complete' as const), pick }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('fail' as const), pick }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('cancel' as const), chunk }) },
-    { weight: 1, arbitrary: fc.constantFrom<Step>({ do: 'retry' }, { do: 'take back' }) },
+    { weight: 1, arbitrary: fc.constantFrom<Step>({ do: 'end' }, { do: 'retry' }, { do: 'take back' }) },
   )
 }
 
@@ -86,6 +89,7 @@ async function play(world: World, one: Step): Promise<void> {
     return
   }
   if (one.do === 'cancel') return void (await cancel(world, one.chunk))
+  if (one.do === 'end') return await end(world)
   if (one.do === 'retry') return await retry(world)
   if (one.do === 'take back') return await store.write((tx) => store.chunks.takeBack(tx, jobNo))
   if (one.do === 'answer') return await answer(world, one)
@@ -131,14 +135,31 @@ async function cancel(world: World, chunkNo: number): Promise<boolean> {
   return await store.write((tx) => store.chunks.cancelOpen(tx, { jobNo, chunkNo }, open, T))
 }
 
+/** The job is over, and its ledger is summed for good; late answers go on coming. */
+async function end({ store, jobNo }: World): Promise<void> {
+  await store.write((tx) => store.jobs.change(tx, jobNo, ['finalizing'], { to: 'completed', atMs: T }))
+}
+
 async function retry({ store, jobNo }: World): Promise<void> {
   const { round, state } = (await store.jobs.getByNo(jobNo))!
   await store.write(async (tx) => {
     if (state === 'finalizing') await store.jobs.change(tx, jobNo, ['finalizing'], { to: 'completed', atMs: T })
-    else if (!(await store.jobs.change(tx, jobNo, ['queued', 'running'], { to: 'failed', atMs: T }))) return
+    else if (
+      !isTerminal(state) &&
+      !(await store.jobs.change(tx, jobNo, ['queued', 'running'], { to: 'failed', atMs: T }))
+    )
+      return
     await store.rows.reopen(tx, jobNo, round + 1, {})
     await store.jobs.openRound(tx, jobNo, { round: round + 1, specHash: sha256('spec'), selection: '{}', atMs: T })
   })
+}
+
+/** What the job has cost, as the roll-up over all jobs has it. */
+async function rolledUp({ store, jobNo }: World): Promise<number> {
+  const { id } = (await store.jobs.getByNo(jobNo))!
+  let sum = 0
+  for await (const { jobId, part } of store.costs.ofTenant(DEFAULT_TENANT, null)) if (jobId === id) sum += part.costNano
+  return sum
 }
 
 async function countedRows({ store, jobNo }: World) {

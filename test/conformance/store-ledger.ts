@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
+import { NO_SUMS } from '../../src/domain/ledger.ts'
 import { NO_USAGE } from '../../src/domain/usage.ts'
 import { sha256 } from '../../src/runtime.ts'
 import type { Store } from '../../src/store/store.ts'
@@ -119,10 +120,32 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
         { cause: 'refused', attempts: 1 },
         { cause: 'timeout', attempts: 1 },
       ],
+      cacheWriteTokens: 0,
+      reasoningTokens: 0,
       byModel: [
-        { model: 'simulator/small', attempts: 3, costNano: 1_300 },
-        { model: 'openai/big', attempts: 1, costNano: 0 },
+        {
+          ...NO_SUMS,
+          model: 'simulator/small',
+          lane: 'live',
+          attempts: 3,
+          inputTokens: 140,
+          cachedTokens: 8,
+          outputTokens: 14,
+          costNano: 1_300,
+        },
+        {
+          ...NO_SUMS,
+          model: 'openai/big',
+          lane: 'live',
+          attempts: 1,
+          inputTokens: 40,
+          cachedTokens: 8,
+          outputTokens: 4,
+          unpriced: 1,
+        },
       ],
+      prices: [],
+      promptCache: { inputTokens: 80, cachedTokens: 16, cacheWriteTokens: 0, savedNano: null },
     })
   })
 

@@ -70,7 +70,6 @@ export function rowsConformance(under: () => StoreUnderTest): void {
       const outcomes = [stale, first, second].map((one) => ({
         claim: one,
         outcome: outcomeOf(one.chunkNo, { message: `epoch ${one.epoch}` }),
-        answerScope: null,
       }))
       const passed = await store.write((tx) => store.rows.record(tx, { intents: [], facts: [], outcomes, deltas: [] }))
       expect(passed).toStrictEqual([stale])

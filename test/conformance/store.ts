@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, describe } from 'vitest'
 import { answersConformance } from './store-answers.ts'
+import { budgetConformance } from './store-budget.ts'
 import { chunksConformance } from './store-chunks.ts'
+import { claimsConformance } from './store-claims.ts'
+import { costsConformance } from './store-costs.ts'
 import type { StoreUnderTest } from './store-fixture.ts'
 import { fleetConformance } from './store-fleet.ts'
 import { jobsConformance } from './store-jobs.ts'
 import { ledgerConformance } from './store-ledger.ts'
+import { limitsConformance } from './store-limits.ts'
 import { manifestConformance } from './store-manifest.ts'
 import { racesConformance } from './store-races.ts'
 import { reopenConformance } from './store-reopen.ts'
@@ -30,10 +34,14 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('window', () => windowConformance(() => under))
     describe('rows', () => rowsConformance(() => under))
     describe('answers', () => answersConformance(() => under))
+    describe('claims of requests', () => claimsConformance(() => under))
     describe('new rounds', () => reopenConformance(() => under))
+    describe('budgets', () => budgetConformance(() => under))
     describe('ledger', () => ledgerConformance(() => under))
+    describe('costs', () => costsConformance(() => under))
     describe('races', () => racesConformance(() => under))
     describe('upkeep', () => upkeepConformance(() => under))
     describe('fleet', () => fleetConformance(() => under))
+    describe('limits', () => limitsConformance(() => under))
   })
 }

@@ -4,7 +4,15 @@ import { join } from 'node:path'
 import type { AttemptFact } from '../../src/domain/attempt.ts'
 import type { Chunk } from '../../src/domain/chunk.ts'
 import type { Cause } from '../../src/domain/failure.ts'
-import { addCounters, type Counters, type InputDescription, type Job, NO_COUNTS } from '../../src/domain/job.ts'
+import {
+  AS_SPECIFIED,
+  addCounters,
+  type Counters,
+  type InputDescription,
+  type Job,
+  NO_COUNTS,
+} from '../../src/domain/job.ts'
+import type { Price } from '../../src/domain/money.ts'
 import { countsOfOutcome } from '../../src/domain/outcome-counts.ts'
 import type { Outcome, Row, Value } from '../../src/domain/row.ts'
 import type { Spec } from '../../src/domain/spec.ts'
@@ -37,6 +45,9 @@ export interface PlannedAttempt {
   readonly reply?: string | null
   /** It was sent, and nothing was heard of it. */
   readonly lost?: true
+  readonly cacheWriteTokens?: number
+  readonly reasoningTokens?: number
+  readonly price?: Price
 }
 
 export interface PlannedJob {
@@ -85,7 +96,7 @@ async function commit(store: Store, plan: Plan) {
     trigger: 'cli',
     triggerRef: null,
     jobKey: null,
-    settings: { concurrency: null, priority: null },
+    settings: AS_SPECIFIED,
     submission: '{}',
     atMs: 1_700_000_000_000,
   })
@@ -162,13 +173,17 @@ async function work(store: Store, jobNo: number, chunk: NumberedChunk): Promise<
   if (claimed === null) throw new Error('the chunk cannot be claimed')
   const claim = { jobNo, chunkNo: chunk.chunkNo, epoch: claimed.chunk.epoch }
   const planned = chunk.rows.flatMap(({ index, plan }) => (plan.kind === 'row' ? [{ index, plan }] : []))
-  const sent = planned.flatMap(({ index, plan }) =>
-    (plan.attempts ?? []).map((attempt, at) => ({ attempt, fact: fact(claim, index, at, attempt) })),
-  )
+  const sent: { readonly attempt: PlannedAttempt; readonly fact: AttemptFact }[] = []
+  for (const { index, plan } of planned) {
+    for (const [at, attempt] of (plan.attempts ?? []).entries()) {
+      const priceNo = attempt.price === undefined ? null : await store.costs.priceNo(attempt.price)
+      sent.push({ attempt, fact: fact(claim, index, at, attempt, priceNo) })
+    }
+  }
   const intents = sent.map(({ fact: { intent } }) => intent)
   const facts = sent.filter(({ attempt }) => attempt.lost !== true).map(({ fact: ended }) => ended)
   const outcomes = planned.flatMap(({ index, plan }) =>
-    plan.outcome === undefined ? [] : [{ claim, outcome: outcome(index, plan.id, plan.outcome), answerScope: null }],
+    plan.outcome === undefined ? [] : [{ claim, outcome: outcome(index, plan.id, plan.outcome) }],
   )
   const deltas = [...outcomes.map(({ outcome: one }) => countsOfOutcome(one)), ...facts.map(usedBy)]
   const delta = deltas.reduce(addCounters, NO_COUNTS)
@@ -208,6 +223,7 @@ function fact(
   rowIndex: number,
   at: number,
   attempt: PlannedAttempt,
+  priceNo: number | null,
 ): AttemptFact {
   const serial = (rowIndex * 16 + at).toString(16).padStart(12, '0')
   return {
@@ -223,7 +239,9 @@ function fact(
       startedAtMs: 1_700_000_002_000 + at,
       worstInputTokens: 100,
       worstOutputTokens: 100,
+      worstCacheWriteTokens: 0,
       worstCostNano: 1_000_000,
+      priceNo,
     },
     endedAtMs: 1_700_000_003_000 + at,
     cause: attempt.cause ?? null,
@@ -236,9 +254,9 @@ function fact(
     usage: {
       inputTokens: attempt.inputTokens ?? 10,
       cachedInputTokens: attempt.cachedTokens ?? 0,
-      cacheWriteTokens: 0,
+      cacheWriteTokens: attempt.cacheWriteTokens ?? 0,
       outputTokens: attempt.outputTokens ?? 2,
-      reasoningTokens: 0,
+      reasoningTokens: attempt.reasoningTokens ?? 0,
     },
     costNano: attempt.costNano === undefined ? 1500 : attempt.costNano,
     reply: attempt.reply ?? null,

@@ -25,7 +25,20 @@ const triage: Spec = {
   gates: { minSuccess: 0.5, maxCostPerRowNano: 500_000 },
 }
 
-const attempt = { inputTokens: 100, cachedTokens: 40, outputTokens: 10, costNano: 200_000 }
+const attempt = {
+  inputTokens: 100,
+  cachedTokens: 40,
+  outputTokens: 10,
+  reasoningTokens: 4,
+  costNano: 200_000,
+  price: {
+    inputNanoPerMillion: 2_000_000_000,
+    outputNanoPerMillion: 9_000_000_000,
+    cachedInputNanoPerMillion: 500_000_000,
+    cacheWriteNanoPerMillion: null,
+    source: 'a list, 2023-11-14',
+  },
+}
 
 const mixed: readonly (readonly PlannedRow[])[] = [
   [
@@ -115,11 +128,14 @@ describe('the report', () => {
         lost: 0,
         orphaned: 0,
       },
-      tokens: { input: 400, cached: 160, output: 40 },
+      tokens: { input: 400, cached: 160, cache_write: 0, output: 40, reasoning: 16 },
+      prices: [{ model: 'openai/main', lane: 'live', input: 2, cached_input: 0.5, output: 9, lane_share: 1 }],
+      saved: { prompt_cache: { hit_rate: 0.4, cached_tokens: 160, saved_usd: 0.00024 }, reuse: { rows: 1 } },
+      heaviest_tenth: null,
       attempts: { total: 4, booked: 4, lost: 0, open: 0 },
       models: {
         asked: ['openai/main'],
-        used: [{ model: 'openai/main', attempts: 4, cost_usd: 0.0008 }],
+        used: [{ model: 'openai/main', lane: 'live', attempts: 4, tokens: { input: 400 }, cost_usd: 0.0008 }],
         answered: [{ model: 'main-2026', rows: 3 }],
       },
       dead_letters: [
@@ -180,6 +196,24 @@ describe('the report', () => {
     expect(reportMarkdown(await gather(running))).toMatch(
       /^# RUNNING {2}1 of 2 rows succeeded \(50\.0%\) for \$0\.00; 1 pending\.\n/,
     )
+  })
+
+  it('says how much of the tokens the heaviest tenth of the rows used', async () => {
+    await using place = workplace()
+    const rows = Array.from({ length: 40 }, (_, n): PlannedRow => {
+      const inputTokens = n < 4 ? 2_400 : 98
+      return { kind: 'row', values: ['x'], outcome: { output: '{}', inputTokens, outputTokens: 2 }, attempts: [{}] }
+    })
+    const job = await place.job({
+      spec: triage,
+      input: { columns: ['body'] },
+      chunks: [rows.slice(0, 9), rows.slice(9)],
+    })
+    expect(reportMarkdown(await gather(job))).toContain(
+      'The tenth of the rows with the most tokens used 72.7% of all tokens.',
+    )
+    const { heaviest_tenth } = JSON.parse(reportJson(await gather(job)))
+    expect(heaviest_tenth).toEqual({ rows: 4, tokens: 9_608, share: 9_608 / 13_208 })
   })
 
   it('never takes an unknown price for nothing', async () => {

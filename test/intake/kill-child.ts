@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { openFileBlob } from '../../src/blob/file.ts'
+import { AS_SPECIFIED } from '../../src/domain/job.ts'
 import { runIntake } from '../../src/intake/run-intake.ts'
 import { sha256, systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -21,7 +22,7 @@ const { job } = await store.jobs.create({
   trigger: 'cli',
   triggerRef: null,
   jobKey: 'the-job',
-  settings: { concurrency: null, priority: null },
+  settings: AS_SPECIFIED,
   submission: '{}',
   atMs: runtime.now(),
 })

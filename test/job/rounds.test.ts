@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { Job } from '../../src/domain/job.ts'
 import { SluiceError } from '../../src/errors.ts'
 import { cancel, fulfilWish, mendQueue, pause, resume } from '../../src/job/control.ts'
 import { finalize } from '../../src/job/finalize.ts'
+import type { JobDeps } from '../../src/job/job-deps.ts'
+import { rebuildQueue } from '../../src/job/rebuild.ts'
 import { retry } from '../../src/job/retry.ts'
 import { newJob } from '../conformance/store-fixture.ts'
 import { fails, says, topic } from '../worker/scripted-lane.ts'
@@ -228,5 +231,29 @@ describe('control without a worker', () => {
     await fulfilWish(late, job.jobNo)
     expect(await shop.reread(job)).toMatchObject({ state: 'queued', wanted: null })
     expect(await shop.queue.depth(job.jobNo)).toMatchObject({ ready: 1 })
+  })
+
+  it.each([
+    ['resume', (deps: JobDeps, job: Job) => resume(deps, job)],
+    ['rebuilding of the queue', (deps: JobDeps, job: Job) => rebuildQueue(deps, job.tenantNo)],
+  ])('takes no chunk by a %s from a worker that fetched it just then', async (_what, change) => {
+    const job = await shop.job({ rows: rows(12) })
+    const fetched = await shop.queue.fetch('another', 1)
+    await shop.store.chunks.claim({ jobNo: job.jobNo, chunkNo: 0 }, 'another', false, shop.runtime.now())
+    let looks = 0
+    const late = {
+      ...shop.jobDeps,
+      isGone: async () => false,
+      queue: {
+        ...shop.queue,
+        // The first look is from before the fetch.
+        depth: async (jobNo: number) => ({ ...(await shop.queue.depth(jobNo)), ...(looks++ === 0 && { leased: 0 }) }),
+      },
+    }
+    await change(late, await shop.reread(job))
+    expect(looks).toBe(2)
+    expect(await shop.queue.extend(fetched)).toStrictEqual(fetched)
+    expect(await shop.store.chunks.get({ jobNo: job.jobNo, chunkNo: 0 })).toMatchObject({ owner: 'another', epoch: 1 })
+    expect(await shop.queue.depth(job.jobNo)).toMatchObject({ ready: 2, leased: 1 })
   })
 })

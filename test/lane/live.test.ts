@@ -15,6 +15,7 @@ it('the live lane asks the model of the request, and hands on its bounds and its
       preview: () => Promise.reject(new Error('not asked')),
     }),
     price: () => null,
+    cachesFrom: () => 1024,
     account: () => 'account',
     close: async () => undefined,
   }

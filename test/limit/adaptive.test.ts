@@ -1,11 +1,16 @@
 import { describe, expect, it } from 'vitest'
+import type { Cause } from '../../src/domain/failure.ts'
 import { createAdaptiveGovernor } from '../../src/limit/adaptive.ts'
 import { OUTAGE_FAILURES, OUTAGE_PATIENCE_MS } from '../../src/limit/breaker.ts'
 import { START_LIMIT } from '../../src/limit/concurrency.ts'
+import { NO_LIMITS } from '../../src/limit/demand.ts'
 import type { Slot, SlotResult } from '../../src/limit/governor.ts'
+import { createOwnShare } from '../../src/limit/own-share.ts'
 import { manualRuntime } from '../support/manual-runtime.ts'
 
-const answered: SlotResult = { cause: null, retryAfterMs: null, limits: null }
+const answered: SlotResult = { cause: null, retryAfterMs: null, limits: null, usage: null, latencyMs: 100 }
+const failed = (cause: Cause, retryAfterMs: number | null = null): SlotResult => ({ ...answered, cause, retryAfterMs })
+const size = { group: 'job', worstInputTokens: 400, worstOutputTokens: 100 }
 const account = 'openai/gpt-5-mini'
 
 function setUp(max = 64) {
@@ -13,10 +18,11 @@ function setUp(max = 64) {
   const holds: string[] = []
   const governor = createAdaptiveGovernor({
     runtime,
+    share: createOwnShare(runtime),
     defaultMax: max,
     onHold: (_account, _until, cause) => holds.push(cause),
   })
-  const take = () => governor.take(account, 100) as Slot
+  const take = () => governor.take(account, size) as Slot
   return { runtime, governor, take, holds }
 }
 
@@ -25,32 +31,32 @@ describe('the adaptive governor', () => {
     const { governor, take } = setUp(2)
     const first = take()
     take()
-    expect(governor.take(account, 1)).toBeNull()
+    expect(governor.take(account, size)).toBeNull()
     first.release(answered)
-    expect(governor.take(account, 1)).not.toBeNull()
+    expect(governor.take(account, size)).not.toBeNull()
   })
 
   it('keeps accounts apart', () => {
     const { governor, take } = setUp(1)
     take()
-    expect(governor.take(account, 1)).toBeNull()
-    expect(governor.take('anthropic/claude', 1)).not.toBeNull()
+    expect(governor.take(account, size)).toBeNull()
+    expect(governor.take('anthropic/claude', size)).not.toBeNull()
   })
 
   it('holds the whole account for as long as the provider asked, and says when there is room again', async () => {
     const { runtime, governor, take, holds } = setUp()
     const room: string[] = []
     governor.onRoom((name) => room.push(name))
-    take().release({ cause: 'rate_limited', retryAfterMs: 7_000, limits: null })
+    take().release(failed('rate_limited', 7_000))
     expect(holds).toEqual(['rate_limited'])
     expect(governor.state(account).heldFor).toBe('rate_limited')
     room.length = 0
     await runtime.pass(6_999)
-    expect(governor.take(account, 1)).toBeNull()
+    expect(governor.take(account, size)).toBeNull()
     expect(room).toEqual([])
     await runtime.pass(1_001)
     expect(room).toEqual([account])
-    expect(governor.take(account, 1)).not.toBeNull()
+    expect(governor.take(account, size)).not.toBeNull()
   })
 
   it('waits longer the more often it is pushed back without a time', async () => {
@@ -60,7 +66,7 @@ describe('the adaptive governor', () => {
       await runtime.pass(1)
       const slot = take()
       const before = runtime.now()
-      slot.release({ cause: 'overloaded', retryAfterMs: null, limits: null })
+      slot.release(failed('overloaded'))
       waits.push((governor.state(account).heldUntilMs as number) - before)
       await runtime.pass(60_000)
     }
@@ -73,12 +79,12 @@ describe('the adaptive governor', () => {
     let outage = false
     for (let turn = 0; turn < OUTAGE_FAILURES + 1; turn += 1) {
       await runtime.pass(20_000)
-      outage = take().release({ cause: 'connection', retryAfterMs: null, limits: null }).outage
+      outage = take().release(failed('connection')).outage
     }
     expect(outage).toBe(true)
     await runtime.pass(20_000)
     const probe = take()
-    expect(governor.take(account, 1)).toBeNull()
+    expect(governor.take(account, size)).toBeNull()
     expect(probe.release(answered).outage).toBe(false)
     expect(governor.state(account).outage).toBe(false)
   })
@@ -87,16 +93,16 @@ describe('the adaptive governor', () => {
     const { runtime, governor, take } = setUp()
     for (let turn = 0; turn < OUTAGE_FAILURES + 1; turn += 1) {
       await runtime.pass(20_000)
-      take().release({ cause: 'connection', retryAfterMs: null, limits: null })
+      take().release(failed('connection'))
     }
     await runtime.pass(OUTAGE_PATIENCE_MS)
-    take().release({ cause: 'connection', retryAfterMs: null, limits: null })
-    expect(governor.state(account).down).toBe(true)
+    take().release(failed('connection'))
+    expect(governor.state(account).down).toMatchObject({ cause: 'connection' })
   })
 
   it('learns nothing from a request that was hung up on', () => {
     const { governor, take } = setUp()
-    take().release({ cause: 'cancelled', retryAfterMs: null, limits: null })
+    take().release(failed('cancelled'))
     expect(governor.state(account)).toMatchObject({ inFlight: 0, concurrency: START_LIMIT, outage: false })
   })
 
@@ -109,10 +115,10 @@ describe('the adaptive governor', () => {
 
   it('follows a new maximum', () => {
     const { governor, take } = setUp(8)
-    governor.setMax(account, 1)
+    governor.bound(account, { concurrency: 1, limits: NO_LIMITS })
     take()
-    expect(governor.take(account, 1)).toBeNull()
-    governor.setMax(account, 8)
+    expect(governor.take(account, size)).toBeNull()
+    governor.bound(account, { concurrency: 8, limits: NO_LIMITS })
     expect(governor.state(account).concurrency).toBe(1)
   })
 })

@@ -82,8 +82,13 @@ describe('limits in headers', () => {
       ...silent,
       retryAfterMs: 30_000,
     })
-    expect(readLimits(OPENAI_HEADERS, refused({}), NOW, 500)).toEqual({ ...silent, retryAfterMs: 500 })
-    expect(readLimits(OPENAI_HEADERS, refused({ 'retry-after': '2' }), NOW, 500)?.retryAfterMs).toBe(2000)
+    expect(readLimits(OPENAI_HEADERS, refused({}), NOW, { bodyWaitMs: 500, quota: null })).toEqual({
+      ...silent,
+      retryAfterMs: 500,
+    })
+    expect(
+      readLimits(OPENAI_HEADERS, refused({ 'retry-after': '2' }), NOW, { bodyWaitMs: 500, quota: null })?.retryAfterMs,
+    ).toBe(2000)
   })
 })
 

@@ -82,6 +82,45 @@ describe.skipIf(noPostgres !== null)(`PostgreSQL (${noPostgres ?? 'is there'})`,
       expect(await under.write((tx) => under.queue.takeDead(tx, 10))).toStrictEqual([])
     })
 
+    it('renews leases while a transaction of its process is open for long, also of messages that this one completes', async () => {
+      await enqueue(messages(1, 1, 3))
+      const [first, second, waits] = await under.queue.fetch('one', 3)
+      const other = await under.openAnother()
+      await under.store.fleet.join(MEMBER)
+      const begun = Promise.withResolvers<void>()
+      const goOn = Promise.withResolvers<void>()
+      const long = under.write(async (tx) => {
+        await under.queue.complete(tx, first!)
+        begun.resolve()
+        await goOn.promise
+      })
+      await begun.promise
+      try {
+        await under.pass(under.leaseMs - 1_000)
+        expect(await under.queue.extend([first!, second!])).toStrictEqual([first, second])
+        expect(await under.store.fleet.beat('one', null)).toMatchObject({ silentMs: expect.any(Number) })
+        expect(await under.store.fleet.holdRole('janitor', 'one', 10_000)).toBe(true)
+        await under.pass(2_000)
+        // What was renewed is not taken; what was not, is.
+        expect(await other.queue.fetch('two', 9)).toMatchObject([{ task: waits!.task, deliveries: 2 }])
+      } finally {
+        goOn.resolve()
+      }
+      await long
+      expect(await under.queue.extend([first!, second!, waits!])).toStrictEqual([second])
+    })
+
+    it('takes nothing from the worker that asks, though it was frozen for longer than its lease', async () => {
+      await enqueue(messages(1, 1, 2))
+      const [held] = await under.queue.fetch('one', 1)
+      await under.pass(under.leaseMs + 1_000)
+      expect(await under.queue.fetch('one', 9)).toMatchObject([{ task: { chunkNo: 1 }, deliveries: 1 }])
+      expect(await under.queue.extend([held!])).toStrictEqual([held])
+      await under.pass(under.leaseMs + 1_000)
+      expect(await under.queue.fetch('two', 1)).toMatchObject([{ task: { chunkNo: 0 }, deliveries: 2 }])
+      expect(await under.queue.extend([held!])).toStrictEqual([])
+    })
+
     it('fetches as pg-boss itself would: the same columns, with the same values', async () => {
       await enqueue(messages(1, 1, 2))
       const boss = new PgBoss({
@@ -137,6 +176,8 @@ describe.skipIf(noPostgres !== null)(`PostgreSQL (${noPostgres ?? 'is there'})`,
     await under.close()
   })
 })
+
+const MEMBER = { workerId: 'one', host: 'here', pid: 1, version: 'test', jobNo: null, chunks: 1, concurrency: null }
 
 function messages(tenantNo: number, jobNo: number, count: number): NewMessage[] {
   return Array.from({ length: count }, (_, chunkNo) => ({

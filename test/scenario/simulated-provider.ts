@@ -11,12 +11,16 @@ export interface SimulatedProvider {
 /** One line of the simulator's request log. */
 export interface LoggedRequest {
   readonly seq: number
+  /** When it arrived, UTC milliseconds. */
+  readonly time: number
   readonly attempt: string | null
   readonly status: number
   readonly fault: string | null
   readonly billed: boolean
   readonly aborted: boolean
   readonly input_tokens: number
+  readonly cached_tokens: number
+  readonly cache_write_tokens: number
   readonly output_tokens: number
   readonly cost_nano: number
   readonly sha256: string

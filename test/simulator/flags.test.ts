@@ -13,6 +13,8 @@ describe('the flags of sluice simulate', () => {
       seed: '7',
       latency: '200ms',
       latencyP99: '2s',
+      'extra-output': '200',
+      extraOutputP99: '4000',
       rpm: 500,
       'rate-limited': '20%',
       serverError: '.05',
@@ -27,6 +29,7 @@ describe('the flags of sluice simulate', () => {
       options: {
         seed: 7,
         latency: { medianMs: 200, p99Ms: 2000 },
+        extraOutput: { median: 200, p99: 4000 },
         limits: { rpm: 500, tpm: null, concurrency: null },
         faults: { rate_limited: 0.2, server_error: 0.05, reset: 0 },
         slowMs: 60_000,

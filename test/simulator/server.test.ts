@@ -89,6 +89,8 @@ describe('the bill', () => {
         fault: null,
         billed: true,
         input_tokens: expect.any(Number),
+        cached_tokens: 0,
+        cache_write_tokens: 0,
         output_tokens: expect.any(Number),
         cost_nano: expect.any(Number),
         aborted: false,

@@ -90,12 +90,20 @@ const specs = fc.record(
         deadline: duration,
         chunk_rows: fc.integer({ min: 1, max: 500 }),
         timeout: fc.record({ request: duration, job: fc.option(duration) }, rare),
-        cache: fc.constantFrom('off', 'job', 'spec'),
+        cache: fc.constantFrom('off', 'job', 'spec', 'tenant'),
       },
       rare,
     ),
     priority: fc.constantFrom('high', 'normal', 'low'),
-    budget: fc.record({ row_tokens: fc.option(fc.integer({ min: 1, max: 10_000 })) }, rare),
+    budget: fc.record(
+      {
+        usd: money,
+        tokens: fc.option(fc.integer({ min: 1, max: 10_000 })),
+        row_tokens: fc.option(fc.integer({ min: 1, max: 10_000 })),
+        on_exceed: fc.constantFrom('pause', 'stop'),
+      },
+      rare,
+    ),
     gates: fc.record({ min_success: share, max_cost_per_row_usd: money }, rare),
     pause_if: fc.option(fc.record({ failed_over: share, after_rows: fc.integer({ min: 1, max: 1000 }) })),
     write: fc.option(fc.record({ path: fc.constantFrom('out.csv', 'out/a.parquet'), include_input: fc.boolean() })),
@@ -151,7 +159,7 @@ describe('canonical JSON', () => {
     const { spec, hash } = loaded(await readText(SMALLEST))
     const text = canonicalJson(spec)
     expect(text).toMatch(
-      /^\{"budget":\{"rowTokens":null\},"description":null,"execution":\{"cache":"spec","chunkAttempts":3,/,
+      /^\{"budget":\{"onExceed":"pause","rowTokens":null,"tokens":null,"usdNano":null\},"description":null,"execution":\{"cache":"spec","chunkAttempts":3,/,
     )
     expect(text).toContain('"output":{"checks":[],"columns":["answer"],"onInvalid":{"attempts":3},"schema":null}')
     expect(JSON.stringify(JSON.parse(text))).toBe(text)

@@ -18,9 +18,6 @@ describe.skipIf(!existsSync(contract))(
       ).toEqual([
         'warning contract.yaml the lane is live: batches are not yet supported | auto chooses by the deadline once they are.',
         'warning contract.yaml execution.deadline decides nothing until batches are supported',
-        'error contract.yaml execution.limits is not yet supported | Remove it: nothing is ignored in silence.',
-        'error contract.yaml budget.usd is not yet supported | Remove it: nothing is ignored in silence.',
-        'error contract.yaml budget.on_exceed is not yet supported | Remove it: nothing is ignored in silence.',
         'error contract.yaml notify is not yet supported | Remove it: nothing is ignored in silence.',
         'error contract.yaml retention is not yet supported | Remove it: nothing is ignored in silence.',
       ])
@@ -28,9 +25,6 @@ describe.skipIf(!existsSync(contract))(
 
     it('is right without those', async () => {
       const built = yaml()
-        .replace(/^ {2}limits:.*\n/m, '')
-        .replace('usd: 20, tokens: null, ', '')
-        .replace(', on_exceed: pause', '')
         .replace(/^notify:\n( {2}-.*\n)+/m, '')
         .replace(/^retention:.*\n/m, '')
       const { spec } = loaded(await readText(built))
@@ -65,10 +59,11 @@ describe.skipIf(!existsSync(contract))(
           lane: 'live',
           chunkRows: 200,
           concurrency: { max: 256 },
+          limits: { rpm: 500, tpm: 200_000, itpm: null, otpm: null, rpd: null, tpd: null },
           timeout: { requestMs: 60_000, jobMs: 86_400_000 },
           cache: 'spec',
         },
-        budget: { rowTokens: 8000 },
+        budget: { usdNano: 20_000_000_000, tokens: null, rowTokens: 8000, onExceed: 'pause' },
         gates: { minSuccess: 0.99, maxCostPerRowNano: 500_000 },
         pauseIf: { failedOver: 0.2, afterRows: 500 },
         write: { path: 'out/labels.parquet', includeInput: true },

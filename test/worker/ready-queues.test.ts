@@ -1,13 +1,15 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import type { Priority } from '../../src/domain/job.ts'
 import type { HeldChunk, RowTask } from '../../src/worker/held-chunk.ts'
 import { createReadyQueues } from '../../src/worker/ready-queues.ts'
 
 const anyRow = () => true
 const NOBODY: ReadonlySet<number> = new Set()
 
-function chunkOf(jobNo: number): HeldChunk {
-  return { claim: { jobNo, chunkNo: 0, epoch: 1 } } as HeldChunk
+function chunkOf(jobNo: number, priority: Priority = 'normal', tenantNo = 1): HeldChunk {
+  const run = { job: { tenantNo }, spec: { priority }, settings: { priority: null } }
+  return { claim: { jobNo, chunkNo: 0, epoch: 1 }, run } as unknown as HeldChunk
 }
 
 function rowOf(held: HeldChunk, index: number): RowTask {
@@ -31,6 +33,53 @@ describe('rows that wait for a slot', () => {
     for (const index of [0, 1, 2, 3]) queues.push('a', rowOf(one, index))
     for (const index of [0, 1]) queues.push('a', rowOf(two, index))
     expect(drain(queues)).toEqual(['1/0', '2/0', '1/1', '2/1', '1/2', '1/3'])
+  })
+
+  it('are served four, two and one at a time by priority, and none starves', () => {
+    const queues = createReadyQueues()
+    const chunks = [chunkOf(1, 'low'), chunkOf(2, 'high'), chunkOf(3, 'normal')]
+    for (const held of chunks) for (let index = 0; index < 100; index++) queues.push('a', rowOf(held, index))
+    const served = drain(queues)
+    const ofJob = (no: number, upTo: number) => served.slice(0, upTo).filter((row) => row.startsWith(`${no}/`)).length
+    expect([ofJob(2, 70), ofJob(3, 70), ofJob(1, 70)]).toEqual([40, 20, 10])
+    expect(ofJob(1, 14)).toBe(2)
+  })
+
+  it('are shared among tenants before they are shared among jobs', () => {
+    const queues = createReadyQueues()
+    const chunks = [chunkOf(1, 'normal', 1), chunkOf(2, 'normal', 1), chunkOf(3, 'normal', 1), chunkOf(4, 'normal', 2)]
+    for (const held of chunks) for (let index = 0; index < 60; index++) queues.push('a', rowOf(held, index))
+    expect(
+      drain(queues)
+        .slice(0, 60)
+        .filter((row) => row.startsWith('4/')),
+    ).toHaveLength(30)
+  })
+
+  it('of a job that comes later get its share from then on, and nothing for the time before', () => {
+    const queues = createReadyQueues()
+    const [old, late] = [chunkOf(1), chunkOf(2)]
+    for (let index = 0; index < 200; index++) queues.push('a', rowOf(old, index))
+    for (let count = 0; count < 100; count++) queues.take('a', queues.peek('a', anyRow, NOBODY) as RowTask)
+    for (let index = 0; index < 50; index++) queues.push('a', rowOf(late, index))
+    const served = drain(queues).slice(0, 40)
+    expect(served.filter((row) => row.startsWith('2/'))).toHaveLength(20)
+  })
+
+  it('that come one at a time do not jump the line by it', () => {
+    const queues = createReadyQueues()
+    const [busy, sparse] = [chunkOf(1, 'high'), chunkOf(2, 'low')]
+    for (let index = 0; index < 200; index++) queues.push('a', rowOf(busy, index))
+    let ofSparse = 0
+    queues.push('a', rowOf(sparse, 0))
+    for (let count = 0; count < 100; count++) {
+      const task = queues.peek('a', anyRow, NOBODY) as RowTask
+      queues.take('a', task)
+      if (task.held !== sparse) continue
+      ofSparse += 1
+      queues.push('a', rowOf(sparse, ofSparse))
+    }
+    expect(ofSparse).toBe(20)
   })
 
   it('of one account do not hold up those of another', () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { cancel, pause, resume } from '../../src/job/control.ts'
 import { retry } from '../../src/job/retry.ts'
+import { NO_LIMITS } from '../../src/limit/demand.ts'
 import { hastyRuntime } from './hasty-runtime.ts'
 import { fails, topic } from './scripted-lane.ts'
 import { until } from './until.ts'
@@ -254,7 +255,7 @@ describe('leaving', () => {
     expect(await worker.done).toBe('left')
     const before = shop.lane.sent.length
     // The governor has room, and the row of that worker is gone with it.
-    shop.governor.setMax('openai/main', 3)
+    shop.governor.bound('openai/main', { concurrency: 3, limits: NO_LIMITS })
     shop.lane.answers(() => topic())
     expect(shop.lane.sent).toHaveLength(before)
     expect(timers()).toBeLessThanOrEqual(timersBefore)

@@ -16,8 +16,10 @@ import { finalize } from '../../src/job/finalize.ts'
 import type { JobDeps } from '../../src/job/job-deps.ts'
 import { createAdaptiveGovernor } from '../../src/limit/adaptive.ts'
 import type { Governor } from '../../src/limit/governor.ts'
+import { createOwnShare } from '../../src/limit/own-share.ts'
 import { createEmbeddedQueue } from '../../src/queue/embedded.ts'
 import type { Queue } from '../../src/queue/queue.ts'
+import { answerScope } from '../../src/reuse/answer-scope.ts'
 import { createRowProgram } from '../../src/row/program.ts'
 import { type Runtime, sha256 } from '../../src/runtime.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
@@ -154,7 +156,7 @@ export async function openWorkshop(
   const events = createEvents((_name, error) => defects.push(error))
   const heard = new Map<EventName, unknown[]>()
   const lane = scriptedLane()
-  const governor = createAdaptiveGovernor({ runtime, defaultMax: 64 })
+  const governor = createAdaptiveGovernor({ runtime, share: createOwnShare(runtime), defaultMax: 64 })
   const alive = new Set<string>()
   const specs = new Map<string, Spec>()
   const rowsOf = new Map<number, readonly string[]>()
@@ -187,10 +189,17 @@ export async function openWorkshop(
       job,
       roundBeganMs: (await store.jobs.round(job.jobNo, job.round))?.atMs ?? job.createdAtMs,
       spec,
+      settings: job.settings,
+      dayNano: (await store.jobs.controls([job.jobNo]))[0]?.dayNano ?? null,
       columns: ['body'],
       program: createRowProgram(spec, ['body']),
-      targets: new Map(models.map(({ target: { id } }, n) => [n - 1, { modelId: id, account: id, price: PRICE }])),
-      answerScope: cache === 'off' ? null : cache === 'job' ? `job:${job.jobNo}` : `spec:${job.specName}`,
+      targets: new Map(
+        models.map(({ target: { id } }, n) => [
+          n - 1,
+          { modelId: id, account: id, price: PRICE, priceNo: null, cachesFrom: 1024 },
+        ]),
+      ),
+      answerScope: answerScope(cache, job.specName, job.jobNo),
       fallbackRows: (await store.jobs.progress(job.jobNo)).counters.fallback,
       ended: { ok: 0, failed: 0 },
       stop: null,

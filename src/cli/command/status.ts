@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { budgetText } from '../../delivery/budget-text.ts'
 import { isTerminal } from '../../domain/job.ts'
 import type { JobStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
@@ -66,6 +67,7 @@ export function statusLines(status: JobStatus, nowMs: number, width: number, sty
     ],
     ['rows', rowsText(status)],
     ['tokens', tokensText(status)],
+    ...(status.budget === null ? [] : [['budget', budgetText(status.budget)] as [string, string]]),
     ['saved', `${count(status.chunksDone)} of ${counted(job.chunksTotal, 'chunk')}`],
     ['errors', status.causes.map((each) => `${count(each.rows)} ${each.cause}`).join('   ') || 'none'],
     ['time', `${clock(status.elapsedMs)} of work, created ${age(nowMs - job.createdAtMs)} ago`],

@@ -3,7 +3,7 @@ import { SluiceError } from '../../errors.ts'
 import type { Launch } from '../context.ts'
 
 /** Commands of the contract that are still to be built: refused by name, never absent in silence. */
-export const UNSUPPORTED_COMMANDS = ['plan', 'cost', 'serve'] as const
+export const UNSUPPORTED_COMMANDS = ['serve'] as const
 
 /** Registers the commands that are not built yet. */
 export function addUnsupportedCommands(program: Command, launch: Launch): void {

@@ -1,6 +1,10 @@
 import type { Migration } from 'kysely/migration'
 import { firstTables } from './0001-first-tables.ts'
 import { fleet } from './0002-fleet.ts'
+import { ledger } from './0003-ledger.ts'
+import { budget } from './0004-budget.ts'
+import { reuse } from './0005-reuse.ts'
+import { limits } from './0006-limits.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -16,4 +20,11 @@ export interface StoreMigration {
 export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0001_first_tables', oldestLevel: 1, make: firstTables },
   { name: '0002_fleet', oldestLevel: 1, make: fleet },
+  // An older worker would book late without saying so, and the kept sums of that job would no longer be its ledger.
+  { name: '0003_ledger', oldestLevel: 3, make: ledger },
+  // An older worker would send what no budget has room for.
+  { name: '0004_budget', oldestLevel: 4, make: budget },
+  // An older worker would ask what another is asking.
+  { name: '0005_reuse', oldestLevel: 5, make: reuse },
+  { name: '0006_limits', oldestLevel: 1, make: limits },
 ]

@@ -1,6 +1,7 @@
 import type { PastAttempt } from '../../domain/attempt.ts'
 import type { ChunkRef } from '../../domain/chunk.ts'
-import type { Ledger, StoredAttempt } from '../../domain/stored.ts'
+import type { Ledger } from '../../domain/ledger.ts'
+import type { StoredAttempt } from '../../domain/stored.ts'
 
 /** Where an attempt stands in the ledger's order. */
 export type AttemptPlace = Pick<StoredAttempt, 'chunkNo' | 'id'>
@@ -10,7 +11,7 @@ export interface Attempts {
   ofChunk(ref: ChunkRef, round: number): Promise<ReadonlyMap<number, readonly PastAttempt[]>>
   /** All attempts of one row, oldest first. */
   ofRow(jobNo: number, rowIndex: number): Promise<readonly StoredAttempt[]>
-  /** The ledger's sums for a job: counted over attempts, for the report and for checks. */
+  /** The ledger's sums for a job, for the report and for checks; `Costs.ofJob` says what they are read from. */
   ledger(jobNo: number): Promise<Ledger>
   /** The ledger as it stands, chunk by chunk and in each oldest first, for export. `after`: the last one of the page before. */
   list(jobNo: number, after: AttemptPlace | null, limit: number): Promise<readonly StoredAttempt[]>

@@ -1,4 +1,5 @@
 import type { Counters, Job, JobId, JobSettings, JobState, StateReason, Trigger, Wanted } from '../../domain/job.ts'
+import type { NanoUsd } from '../../domain/money.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
 
 export interface NewJob {
@@ -67,6 +68,8 @@ export interface JobControl {
   readonly wanted: Wanted | null
   readonly wantedReason: StateReason | null
   readonly settings: JobSettings
+  /** What all jobs of its tenant may cost in a UTC day; `null`: no end. */
+  readonly dayNano: NanoUsd | null
 }
 
 export interface NewRound {

@@ -4,17 +4,13 @@ import type { Cause } from '../../domain/failure.ts'
 import type { Counters } from '../../domain/job.ts'
 import type { Outcome, OutcomeState } from '../../domain/row.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
-import type { CauseCount, StoredOutcome } from '../../domain/stored.ts'
+import type { CauseCount, RowSizes, StoredOutcome } from '../../domain/stored.ts'
 
 /** One natural group of writes by one worker: what ended, or is about to be sent, while the previous group committed. */
 export interface RecordGroup {
   readonly intents: readonly AttemptIntent[]
   readonly facts: readonly AttemptFact[]
-  readonly outcomes: readonly {
-    readonly claim: ChunkClaim
-    readonly outcome: Outcome
-    readonly answerScope: string | null
-  }[]
+  readonly outcomes: readonly { readonly claim: ChunkClaim; readonly outcome: Outcome }[]
   /** What each claim's counters gain by this group: by its facts their attempts, tokens and cost, by its outcomes `countsOfOutcome`. */
   readonly deltas: readonly { readonly claim: ChunkClaim; readonly delta: Counters }[]
 }
@@ -23,8 +19,8 @@ export interface Rows {
   /**
    * Commits a group inside `tx`. Intents and facts are always written (facts of a stale epoch as `orphaned`; a `lost` attempt takes the real
    * figures, and the job's totals are corrected by the difference). Outcomes and counters only where the chunk still stands `leased` under the
-   * claim's epoch; epochs are checked per chunk, in chunk order. Returns the claims that had passed. An accepted outcome with an `answerScope`
-   * can be found by `answers.find`. Intents of a stale claim are not written, and must not be sent.
+   * claim's epoch; epochs are checked per chunk, in chunk order. Returns the claims that had passed. An accepted outcome of a row that
+   * had claimed its request can be found by `answers.find`. Intents of a stale claim are not written, and must not be sent.
    */
   record(tx: StoreTx, group: RecordGroup): Promise<readonly ChunkClaim[]>
   /** Indices among `firstRow … firstRow+rows-1` that have an outcome. */
@@ -42,6 +38,8 @@ export interface Rows {
   causes(jobNo: number): Promise<readonly CauseCount[]>
   /** The rows that cost most, most first. */
   dearest(jobNo: number, limit: number): Promise<readonly StoredOutcome[]>
+  /** The rows that used tokens, counted by how many. Some thousand entries at the most. */
+  sizes(jobNo: number): Promise<RowSizes>
   /**
    * For a new round: takes back the outcomes that match, makes their chunks `ready` in `round`, and lowers the job's totals. Attempts stay, and
    * so do unreadable lines, which no retry can mend. Returns how many rows and which chunks.

@@ -75,7 +75,7 @@ export async function setStage(options: StageOptions): Promise<Stage> {
     },
     underWay,
     openOf: async (pid) => (await ask<{ id: string }>(OPEN_OF, [pid])).map(({ id }) => id),
-    allOver: () => until(async () => (await underWay()) === 0, 'every job ends', 300_000),
+    allOver: () => until(async () => (await underWay()) === 0, 'every job ends', 900_000),
     async results(job) {
       const path = join(dir, `${job}.jsonl`)
       const done = await run('results', job, '-o', path)

@@ -1,0 +1,44 @@
+import {
+  basisText,
+  costRange,
+  countRange,
+  limitText,
+  reasonLines,
+  rowParts,
+  timeBasis,
+  timeRange,
+} from '../delivery/plan-figures.ts'
+import { formatUsd } from '../domain/money.ts'
+import type { Plan } from '../domain/plan.ts'
+import { count } from './figures.ts'
+import type { Style } from './style.ts'
+import { printable } from './terminal-text.ts'
+
+const LABEL_WIDTH = 10
+
+/** A plan for a terminal: rows, tokens, cost and time as ranges, each with what it rests on. */
+export function planLines(plan: Plan, style: Style): readonly string[] {
+  const { spec, binding, rows, use, time } = plan
+  const line = (label: string, text: string) => `${style.dim(label.padEnd(LABEL_WIDTH))}${text}`
+  const prices = plan.priceSource === null ? '' : `   prices ${plan.priceSource}`
+  const around = time === null ? '' : `   ${style.dim(`(${timeBasis(time)})`)}`
+  const worst = use.worstCostNano === null || rows.toRun === 0 ? '' : `   worst case ${formatUsd(use.worstCostNano)}`
+  return [
+    style.bold(`Plan of ${printable(spec.name)}, ${printable(spec.model)}`),
+    line('made of', `spec ${short(binding.specHash)}   input ${short(binding.inputHash)}${prices}`),
+    line('rows', [count(rows.total), ...rowParts(rows)].join('   ')),
+    line('tokens', `in ${countRange(use.inputTokens)}   out ${countRange(use.outputTokens)}`),
+    line('cost', `${style.bold(costRange(use.costNano))}${worst}`),
+    line('time', `${timeRange(time, rows)}${around}`),
+    line('basis', basisText(use.basis)),
+    ...plan.budget.map((limit) => line('budget', `${limitText(limit).join(' ')}: ${limit.fit}`)),
+    ...(plan.explanation === null
+      ? []
+      : reasonLines(plan.explanation).map((text, at) => line(at === 0 ? 'paid for' : '', text))),
+    ...plan.notes.map((note) => line('note', note)),
+  ]
+}
+
+function short(hash: string): string {
+  return hash.slice(0, 12)
+}

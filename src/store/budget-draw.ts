@@ -1,0 +1,141 @@
+import { type Kysely, sql } from 'kysely'
+import { type Amount, type BudgetLimits, covers, most, NOTHING, plus } from '../domain/budget.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
+import { addToDay, dayOf, leftOfDay } from './budget-day.ts'
+import { countingChunks } from './chunk-record.ts'
+import type { StoreDatabase } from './database.ts'
+import type { BudgetLimit, Draw, DrawRequest, GrantOwner } from './role/budgets.ts'
+import type { Database } from './schema.ts'
+import type { BudgetGrantsTable } from './schema-budget.ts'
+
+/** Draws from a job's budget; `Budgets.draw` says what it guarantees. All draws of a job come one after the other. */
+export async function drawFrom(
+  database: StoreDatabase,
+  tx: StoreTx,
+  request: DrawRequest,
+  atMs: number,
+): Promise<Draw> {
+  const { jobNo, workerId, least } = request
+  await database.lockJob(tx, jobNo, 'exclusive')
+  const db = database.handle(tx)
+  // Grants first: what is booked in between is then counted twice for a moment, and never not at all.
+  const grants = await db.selectFrom('budget_grants').selectAll().where('job_no', '=', jobNo).execute()
+  const job = await spentOf(db, jobNo)
+  const limits = limitsNow(request.specLimits, job)
+  const own = grants.find((grant) => grant.worker_id === workerId)
+  const today = dayOf(atMs)
+  if (own !== undefined && own.day !== today) await carryOver(db, own, today, job.tenantNo)
+  const day = await leftOfDay(db, job.tenantNo, today)
+  const spent = plus(job.spent, grants.map(doubtOf).reduce(plus, NOTHING))
+  const held = grants.map(leftOf).reduce(plus, NOTHING)
+  const roomOf = (of: keyof Amount) => (limits[of] ?? Number.POSITIVE_INFINITY) - spent[of] - held[of]
+  const room = { nano: roomOf('nano'), tokens: roomOf('tokens') }
+  const known = { isFirst: own === undefined, limits, spent, dayNano: day?.limit ?? null }
+  const refusedBy = limitMet(room, day?.left ?? Number.POSITIVE_INFINITY, least)
+  if (refusedBy !== null) {
+    if (own !== undefined) await change(db, request, today, { nano: -request.rest.nano, tokens: -request.rest.tokens })
+    return { ...known, granted: NOTHING, refusedBy, others: await othersOf(db, request, refusedBy, job.tenantNo) }
+  }
+  const others = grants.filter((grant) => grant !== own).length
+  const share = (of: keyof Amount, left: number) =>
+    Math.max(least[of], Math.min(request.wish[of], Math.floor(left / (1 + others))))
+  const granted = {
+    nano: share('nano', Math.min(room.nano, day?.left ?? room.nano)),
+    tokens: share('tokens', room.tokens),
+  }
+  await change(db, request, today, granted)
+  return { ...known, granted, refusedBy: null, others: [] }
+}
+
+interface JobSpent {
+  readonly tenantNo: number
+  readonly set: BudgetLimits
+  readonly spent: Amount
+}
+
+/** One statement, and so one moment: a chunk that ends hands its counters to the job. */
+async function spentOf(db: Kysely<Database>, jobNo: number): Promise<JobSpent> {
+  const open = db
+    .selectFrom('chunks')
+    .where('chunks.job_no', '=', jobNo)
+    .where('chunk_no', 'in', countingChunks(db, jobNo))
+  const row = await db
+    .selectFrom('jobs')
+    .select(['tenant_no', 'budget_nano', 'budget_tokens', 'cost_nano', 'doubt_nano', 'doubt_tokens'])
+    .select([
+      sql<number>`jobs.input_tokens + jobs.output_tokens`.as('tokens'),
+      open.select((eb) => eb.fn.sum<number>('chunks.cost_nano').as('sum')).as('open_nano'),
+      open.select(sql<number>`sum(chunks.input_tokens + chunks.output_tokens)`.as('sum')).as('open_tokens'),
+    ])
+    .where('jobs.job_no', '=', jobNo)
+    .executeTakeFirstOrThrow()
+  return {
+    tenantNo: row.tenant_no,
+    set: { nano: row.budget_nano, tokens: row.budget_tokens },
+    spent: {
+      nano: row.cost_nano + row.doubt_nano + Number(row.open_nano ?? 0),
+      tokens: Number(row.tokens) + row.doubt_tokens + Number(row.open_tokens ?? 0),
+    },
+  }
+}
+
+function limitsNow(spec: BudgetLimits, { set }: JobSpent): BudgetLimits {
+  return { nano: set.nano ?? spec.nano, tokens: set.tokens ?? spec.tokens }
+}
+
+function leftOf(grant: BudgetGrantsTable): Amount {
+  return most(NOTHING, { nano: grant.left_nano, tokens: grant.left_tokens })
+}
+
+/** What of a grant's bookings is doubtful. */
+export function doubtOf(grant: Pick<BudgetGrantsTable, 'doubt_nano' | 'doubt_tokens'>): Amount {
+  return { nano: grant.doubt_nano, tokens: grant.doubt_tokens }
+}
+
+function limitMet(room: Amount, leftOfDay: number, least: Amount): BudgetLimit | null {
+  if (!covers(room, least)) return room.nano < least.nano ? 'usd' : 'tokens'
+  return leftOfDay < least.nano ? 'day' : null
+}
+
+/** What was drawn on an earlier day and is still there counts for this one. */
+async function carryOver(db: Kysely<Database>, own: BudgetGrantsTable, today: number, tenantNo: number): Promise<void> {
+  const { nano } = leftOf(own)
+  await addToDay(db, own.job_no, own.day, -nano)
+  if ((await leftOfDay(db, tenantNo, today)) !== null) await addToDay(db, own.job_no, today, nano)
+}
+
+/** Adds to the worker's grant, and to the tenant's day, where that is kept. */
+async function change(db: Kysely<Database>, { jobNo, workerId }: DrawRequest, day: number, by: Amount): Promise<void> {
+  await db
+    .insertInto('budget_grants')
+    .values({ job_no: jobNo, worker_id: workerId, left_nano: by.nano, left_tokens: by.tokens, day, ...NO_DOUBT })
+    .onConflict((conflict) =>
+      conflict.columns(['job_no', 'worker_id']).doUpdateSet({
+        left_nano: sql`budget_grants.left_nano + excluded.left_nano`,
+        left_tokens: sql`budget_grants.left_tokens + excluded.left_tokens`,
+        day,
+      }),
+    )
+    .execute()
+  await addToDay(db, jobNo, day, by.nano)
+}
+
+const NO_DOUBT = Object.freeze({ doubt_nano: 0, doubt_tokens: 0 })
+
+async function othersOf(
+  db: Kysely<Database>,
+  { jobNo, workerId }: DrawRequest,
+  refusedBy: BudgetLimit,
+  tenantNo: number,
+): Promise<readonly GrantOwner[]> {
+  const jobs = db.selectFrom('jobs').select('job_no').where('tenant_no', '=', tenantNo)
+  const rows = await db
+    .selectFrom('budget_grants')
+    .select(['job_no', 'worker_id'])
+    .where(refusedBy === 'tokens' ? 'left_tokens' : 'left_nano', '>', 0)
+    .$if(refusedBy === 'day', (query) => query.where('job_no', 'in', jobs))
+    .$if(refusedBy !== 'day', (query) => query.where('job_no', '=', jobNo))
+    .where((eb) => eb.or([eb('job_no', '<>', jobNo), eb('worker_id', '<>', workerId)]))
+    .execute()
+  return rows.map((row) => ({ jobNo: row.job_no, workerId: row.worker_id }))
+}

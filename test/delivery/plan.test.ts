@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { planFile, planJson, readPlanFile } from '../../src/delivery/plan-json.ts'
+import { planMarkdown } from '../../src/delivery/plan-markdown.ts'
+import { aPlan } from './a-plan.ts'
+
+const golden = (name: string) => new URL(`fixtures/${name}`, import.meta.url)
+
+describe('a plan as Markdown', () => {
+  it('is a comment for a review: a small table, what differs, what it is made of', async () => {
+    await expect(planMarkdown(aPlan())).toMatchFileSnapshot(golden('plan.md').pathname)
+  })
+
+  it('of a first job whose price is not known says so', async () => {
+    const { use } = aPlan()
+    const unknown = aPlan({
+      priceSource: null,
+      use: { ...use, costNano: null, worstCostNano: null, basis: { kind: 'length' } },
+      time: null,
+      budget: [],
+      explanation: { job: null, reasons: [] },
+      notes: [],
+    })
+    await expect(planMarkdown(unknown)).toMatchFileSnapshot(golden('plan-unpriced.md').pathname)
+  })
+
+  it('gives no name of a spec or model a meaning of its own', () => {
+    const text = planMarkdown(aPlan({ spec: { ...aPlan().spec, name: 'a|b <script>', model: 'x/`y`' } }))
+    expect(text).toContain('a\\|b \\<script>')
+    expect(text).toContain('`` x/`y` ``')
+  })
+})
+
+describe('a plan as JSON', () => {
+  it('says money in dollars and time in seconds', () => {
+    expect(planJson(aPlan())).toMatchObject({
+      type: 'plan',
+      schema: 'sluice.plan/1',
+      rows: { total: 10_003, to_run: 9_950, reuse: 40, duplicates: 10, skipped: 2, unreadable: 1, failing: 0 },
+      cost_usd: { low: 0.854, expected: 0.882, high: 0.913 },
+      worst_cost_usd: 5.1,
+      time_s: { low: 252, expected: 290, high: 341, bound: 'concurrency 64' },
+      budget: [
+        { limit: 'usd', amount: 20, fit: 'fits' },
+        { limit: 'tokens', amount: 2_300_000, fit: 'may not fit' },
+      ],
+    })
+  })
+
+  it('kept in a file gives back what it is bound to, and its command', () => {
+    const command = { spec: 'triage.yaml', overrides: { limit: 5 } }
+    const plan = aPlan()
+    expect(readPlanFile(planFile(plan, command), 'plan.json')).toEqual({ id: plan.id, binding: plan.binding, command })
+  })
+
+  it.each(['', 'null', '[]', '{"schema":"sluice.plan/1"}', '{"schema":"sluice.plan/2","plan":"p"}', 'spec: x'])(
+    'anything else is no plan: %j',
+    (text) => {
+      expect(() => readPlanFile(text, 'plan.json')).toThrow(expect.objectContaining({ code: 'usage', exitCode: 2 }))
+    },
+  )
+})
