@@ -155,7 +155,7 @@ export const CAUSE_RULES: Readonly<Record<Cause, CauseRule>> = Object.freeze({
   chunk_failed: {
     level: 'chunk',
     retry: 'never',
-    meaning: 'the workers holding its chunk died execution.chunk_attempts times',
+    meaning: 'the workers holding its chunk died execution.chunk_attempts times, and none of its rows ended in between',
     advice: 'Look for what kills the worker (memory?), then `sluice retry --cause chunk_failed`.',
   },
   cancelled: {

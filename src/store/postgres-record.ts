@@ -30,7 +30,8 @@ const insertRows = batch(
 const count = batch(
   'count',
   COUNTED,
-  `update chunks set ${COUNTERS.map(([name]) => `${name} = chunks.${name} + given.${name}`).join(', ')}
+  `update chunks set ${COUNTERS.map(([name]) => `${name} = chunks.${name} + given.${name}`).join(', ')},
+     deaths = case when given.succeeded + given.failed + given.skipped + given.cancelled > 0 then 0 else chunks.deaths end
    from ${given(COUNTED)} where chunks.job_no = given.job_no and chunks.chunk_no = given.chunk_no`,
 )
 

@@ -5,7 +5,7 @@ import { FACT_COLUMNS, factValues, INTENT_COLUMNS, intentValues } from './attemp
 import { uuidBytes } from './bytes.ts'
 import { COUNTER_COLUMNS, negated } from './counters.ts'
 import { countersOfFigures, type Figures, figuresOf } from './figures.ts'
-import { prepareCount, prepareInsert } from './sqlite-statement.ts'
+import { prepareCountOfJob, prepareInsert } from './sqlite-statement.ts'
 
 /**
  * Books ended attempts. The counters of a job and its open chunks always add up to its ledger: what a live holder books comes into its chunk's
@@ -29,7 +29,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
       `select state, input_tokens, cached_tokens, output_tokens, cost_nano from attempts where ${attempt}`,
     ),
     intend: prepareInsert(handle, 'attempts', INTENT_COLUMNS),
-    correct: prepareCount(handle, 'jobs', ['job_no']),
+    correct: prepareCountOfJob(handle),
     change: handle.prepare('update jobs set ledger_version = ledger_version + 1 where job_no = ?'),
   }
 

@@ -10,7 +10,7 @@ import { ROW_COLUMNS, rowValues } from './outcome-record.ts'
 import type { RecordGroup } from './role/rows.ts'
 import { sqliteBooking } from './sqlite-booking.ts'
 import { mapped } from './sqlite-failure.ts'
-import { prepareCount, prepareInsert } from './sqlite-statement.ts'
+import { prepareCountOfChunk, prepareInsert } from './sqlite-statement.ts'
 
 /**
  * Writes outcomes and attempts by prepared statements: this is what each row pays for. Both functions must run inside a transaction of the
@@ -29,7 +29,7 @@ export function sqliteRecord(handle: DatabaseSync): SqliteRecord {
     job: handle.prepare('select bucket from jobs where job_no = ?'),
     row: prepareInsert(handle, 'rows', ROW_COLUMNS),
     intent: prepareInsert(handle, 'attempts', INTENT_COLUMNS, 'on conflict do nothing'),
-    count: prepareCount(handle, 'chunks', ['job_no', 'chunk_no']),
+    count: prepareCountOfChunk(handle),
   }
   const booking = sqliteBooking(handle)
 

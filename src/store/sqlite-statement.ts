@@ -12,8 +12,16 @@ export function prepareInsert(
   return handle.prepare(`insert into ${table} (${columns.join(', ')}) values (${values}) ${onConflict}`)
 }
 
-/** Prepares an update that adds to the counters of one row; it takes them in the order of `Counters`, then the values of `key`. */
-export function prepareCount(handle: DatabaseSync, table: 'jobs' | 'chunks', key: readonly string[]): StatementSync {
-  const sums = COUNTER_COLUMNS.map(([, column]) => `${column} = ${column} + ?`).join(', ')
-  return handle.prepare(`update ${table} set ${sums} where ${key.map((column) => `${column} = ?`).join(' and ')}`)
+const SUMS = COUNTER_COLUMNS.map(([, column]) => `${column} = ${column} + ?`).join(', ')
+
+/** Prepares an update that adds to the counters of a job; it takes them in the order of `Counters`, then the job's number. */
+export function prepareCountOfJob(handle: DatabaseSync): StatementSync {
+  return handle.prepare(`update jobs set ${SUMS} where job_no = ?`)
+}
+
+/** The same for a chunk, which then takes the numbers of job and chunk. The deaths before a row's end are forgiven: it gets on. */
+export function prepareCountOfChunk(handle: DatabaseSync): StatementSync {
+  // The first four counters are those of ended rows.
+  const deaths = 'deaths = iif(?1 + ?2 + ?3 + ?4 > 0, 0, deaths)'
+  return handle.prepare(`update chunks set ${SUMS}, ${deaths} where job_no = ? and chunk_no = ?`)
 }

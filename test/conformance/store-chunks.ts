@@ -5,6 +5,7 @@ import {
   answerRows,
   claim,
   completeChunk,
+  factOf,
   failedOf,
   intentOf,
   outcomeOf,
@@ -95,6 +96,20 @@ export function chunksConformance(under: () => StoreUnderTest): void {
       expect((await store.chunks.get({ jobNo, chunkNo: 0 }))?.deaths).toBe(2)
       await store.write((tx) => store.chunks.forgiveDeaths(tx, jobNo))
       expect((await store.chunks.get({ jobNo, chunkNo: 0 }))?.deaths).toBe(0)
+    })
+
+    it('forgives the deaths of a chunk whose rows end', async () => {
+      const { jobNo } = await queuedJob(store, [3])
+      const ref = { jobNo, chunkNo: 0 }
+      const deaths = async () => (await store.chunks.get(ref))?.deaths
+      for (const _ of [1, 2]) await store.chunks.claim(ref, 'w', true, T)
+      const held = (await store.chunks.claim(ref, 'w', true, T))!.chunk
+      await record(store, held, { facts: [factOf(intentOf(held, 0), { cause: 'timeout' })] })
+      expect(await deaths()).toBe(3)
+      await answerRows(store, held, [outcomeOf(0)])
+      expect(await deaths()).toBe(0)
+      await store.chunks.claim(ref, 'w', true, T)
+      expect(await deaths()).toBe(1)
     })
   })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { isTerminal, JOB_STATES, type JobState, mayBecome } from '../../src/domain/job.ts'
+import { AS_SPECIFIED, isTerminal, JOB_STATES, type JobState, mayBecome } from '../../src/domain/job.ts'
 import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
 import { newJob, SPEC_HASH, type StoreUnderTest, T } from './store-fixture.ts'
 
@@ -188,9 +188,13 @@ export function jobsConformance(under: () => StoreUnderTest): void {
       await store.jobs.set(jobNo, { concurrency: 8 }, T)
       await store.jobs.set(jobNo, { priority: 'high' }, T)
       await store.jobs.set(jobNo, {}, T)
-      expect((await store.jobs.controls([jobNo]))[0]?.settings).toStrictEqual({ concurrency: 8, priority: 'high' })
+      expect((await store.jobs.controls([jobNo]))[0]?.settings).toStrictEqual({
+        ...AS_SPECIFIED,
+        concurrency: 8,
+        priority: 'high',
+      })
       await store.jobs.set(jobNo, { concurrency: null }, T)
-      expect((await read(jobNo)).settings).toStrictEqual({ concurrency: null, priority: 'high' })
+      expect((await read(jobNo)).settings).toStrictEqual({ ...AS_SPECIFIED, priority: 'high' })
       const types = (await store.events.list(jobNo, 1, 10)).map((event) => event.type)
       expect(types).toStrictEqual(['job.settings', 'job.settings', 'job.settings'])
     })

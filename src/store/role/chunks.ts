@@ -51,7 +51,7 @@ export interface Chunks {
   rewind(tx: StoreTx, jobNo: number): Promise<void>
   /**
    * Claims the chunk for `owner`: raises its epoch, sets `leased`, and turns the `open` attempts of earlier epochs into `lost`, whose worst case
-   * goes into the chunk's counters. `died`: an earlier lease ended without a word, which counts towards `deaths`. `null`: done, failed, or its
+   * goes into the chunk's counters. `died`: an earlier lease ended without a word, which counts towards `deaths` until a row of the chunk ends. `null`: done, failed, or its
    * job is not queued or running, or something is `wanted` of it. The job becomes `running` with its first claim.
    */
   claim(ref: ChunkRef, owner: string, died: boolean, atMs: number): Promise<ClaimedChunk | null>
