@@ -5,6 +5,7 @@ import type { Spec } from '../../src/domain/spec.ts'
 import { createExplainer } from '../../src/plan/explain.ts'
 import { requestDifferences } from '../../src/plan/spec-difference.ts'
 import { createRowProgram } from '../../src/row/program.ts'
+import { canonicalJson, specFromCanonical } from '../../src/spec/canonical.ts'
 import { spec, target } from '../row/fixture.ts'
 
 const before = spec({ system: 'Label it.\nBe brief.', user: 'A ticket:\n{{ body }}' })
@@ -116,13 +117,12 @@ describe('what two versions of a spec ask differently', () => {
     ).toEqual([])
   })
 
-  it('a schema whose properties stand in another order is another request', () => {
+  it('is nothing where parts only stand in another order: a spec that was stored has its keys sorted', () => {
     const schema = (...names: string[]) => ({
       properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])),
     })
-    expect(requestDifferences(spec({ schema: schema('a', 'b') }), spec({ schema: schema('b', 'a') }))).toEqual([
-      { reason: 'output schema changed', place: 'output.properties' },
-    ])
+    expect(requestDifferences(spec({ schema: schema('a', 'b') }), spec({ schema: schema('b', 'a') }))).toEqual([])
+    expect(requestDifferences(before, specFromCanonical(canonicalJson(before)))).toEqual([])
   })
 
   it('names the first place in the part', () => {
