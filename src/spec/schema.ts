@@ -100,7 +100,10 @@ const executionBlock = block('How the work is done.', {
   ),
   chunks_in_flight: Type.Optional(count('Chunks worked on at once.', 1, { default: 5, maximum: 1000 })),
   chunk_attempts: Type.Optional(
-    count('Workers that may die over a chunk, without a row of it ending in between, before it is given up.', 1, { default: 3, maximum: 100 }),
+    count('Workers that may die over a chunk, without a row of it ending in between, before it is given up.', 1, {
+      default: 3,
+      maximum: 100,
+    }),
   ),
   concurrency: Type.Optional(
     block('Requests in flight.', {
