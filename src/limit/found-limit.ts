@@ -15,6 +15,8 @@ export interface Found {
   readonly admitted: number
   /** Refusals without a request let in between. */
   readonly run: number
+  /** Refusals before those, since the count began. */
+  readonly single: number
   /** When the limit last grew. */
   readonly grownAtMs: number
   /** By how much it grows in the first minute without a refusal; as much as the last measurement may be off by. */
@@ -29,6 +31,10 @@ const MINUTE_MS = 60_000
 /** Single refusals among answers are no limit; these many in a row are. */
 const RUN = 3
 const SURE_RUN = 8
+/** A run is no chance when so many refusals in a row were as unlikely as this, by the share of refusals before it. */
+const CHANCE = 1e-5
+/** Requests that were let in before the first one was sent: a share of a few is no share. */
+const BENEFIT = 20
 /** Counted over less than this, the rate says little. */
 const SPAN_MS = 5_000
 /** The search doubles in four seconds. */
@@ -61,6 +67,7 @@ export function nothingFound(nowMs: number): Found {
     cutAtMs: nowMs,
     admitted: 0,
     run: 0,
+    single: 0,
     grownAtMs: nowMs,
     feel: 0,
     ...NEVER_IN_VAIN,
@@ -69,7 +76,7 @@ export function nothingFound(nowMs: number): Found {
 
 /** After a request was let in. */
 export function admitted(found: Found): Found {
-  return { ...found, admitted: found.admitted + 1, run: 0 }
+  return { ...found, admitted: found.admitted + 1, run: 0, single: found.single + found.run }
 }
 
 /**
@@ -80,7 +87,7 @@ export function refused(found: Found, sentAtMs: number, nowMs: number, isShared 
   const run = found.run + 1
   const spanMs = nowMs - found.sinceMs
   if (found.limit === null) {
-    const least = nowMs < found.mutedUntilMs ? SURE_RUN : RUN
+    const least = nowMs < found.mutedUntilMs ? SURE_RUN : runOf(found)
     if (run < least || found.admitted === 0) return { ...found, run }
     // A bucket that was full at first has given a minute's worth and what came in meanwhile.
     const first = (found.admitted * MINUTE_MS) / (MINUTE_MS + spanMs)
@@ -103,10 +110,16 @@ export function refused(found: Found, sentAtMs: number, nowMs: number, isShared 
   return { ...emptied(found, limit, far, nowMs), inVain }
 }
 
+/** How many refusals in a row are no chance: a provider that turns away a fifth of all, however fast it is asked, has no limit that could be found. */
+function runOf({ single, admitted: letIn }: Found): number {
+  const share = (single + 1) / (single + letIn + BENEFIT)
+  return Math.min(SURE_RUN, Math.max(RUN, Math.ceil(Math.log(CHANCE) / Math.log(share))))
+}
+
 function emptied(found: Found, limit: number, searching: boolean, nowMs: number): Found {
   const feel = Math.max(LEAST_FEEL, Math.min(1, OFF_BY / Math.max(1, found.admitted)))
   const times = { sinceMs: nowMs, cutAtMs: nowMs, grownAtMs: nowMs }
-  return { ...NEVER_IN_VAIN, ...times, limit, searching, admitted: 0, run: 0, feel }
+  return { ...NEVER_IN_VAIN, ...times, limit, searching, admitted: 0, run: 0, single: 0, feel }
 }
 
 /** What another has found, and was refused last at `cutAtMs`: it is searched or felt for as if it had been found here, and measured from now on. */
@@ -114,7 +127,7 @@ export function foundElsewhere(limit: number, searching: boolean, cutAtMs: numbe
   // As after twenty seconds of measuring: for how long it was, nobody says.
   const feel = Math.max(LEAST_FEEL, Math.min(1, OFF_BY / Math.max(1, limit / 3)))
   const times = { sinceMs: nowMs, cutAtMs, grownAtMs: nowMs }
-  return { ...NEVER_IN_VAIN, ...times, limit, searching, admitted: 0, run: 0, feel }
+  return { ...NEVER_IN_VAIN, ...times, limit, searching, admitted: 0, run: 0, single: 0, feel }
 }
 
 /** The limit felt for at `nowMs`; it only grows while it is what holds (`isBinding`). */

@@ -17,6 +17,16 @@ describe('the limit of a provider that does not tell it', () => {
     expect(state.limit).toBeNull()
   })
 
+  it('is none where a fifth is refused however fast it is asked, though now and then several in a row', () => {
+    let state = nothingFound(0)
+    for (let n = 0; n < 500; n += 1) {
+      const letIn = times(4, state, admitted)
+      state = times(n % 40 === 39 ? 5 : 1, letIn, (one) => refused(one, n, n))
+    }
+    expect(state.limit).toBeNull()
+    expect(times(8, state, (one) => refused(one, 500, 500)).limit).not.toBeNull()
+  })
+
   it('is none where nothing was let in at all: that is an outage', () => {
     expect(times(50, nothingFound(0), (state) => refused(state, 1, 2)).limit).toBeNull()
   })

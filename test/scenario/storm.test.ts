@@ -42,4 +42,4 @@ it('a storm: every row ends, none is lost, and the causes are right', async () =
   const bill = simulated.requests()
   expect(ledger?.n).toBe(bill.length)
   expect(ledger?.cost).toBe(bill.reduce((sum, request) => sum + (request.billed ? request.cost_nano : 0), 0))
-})
+}, 300_000)
