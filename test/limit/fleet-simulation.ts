@@ -4,7 +4,7 @@ import { createFleetShare } from '../../src/limit/fleet-share.ts'
 import type { Governor } from '../../src/limit/governor.ts'
 import type { LimitInForce } from '../../src/limit/share.ts'
 import { type MemoryFleet, memoryFleet } from './memory-fleet.ts'
-import { modelledProvider, type ProviderModel } from './modelled-provider.ts'
+import { modelledProvider, type ProviderModel, slotResultOf } from './modelled-provider.ts'
 import { ACCOUNT, type Sent, unequalRow } from './simulation.ts'
 import { type VirtualClock, virtualClock } from './virtual-clock.ts'
 
@@ -68,9 +68,7 @@ export function fleetSimulation(
       next = unequalRow(own.length, clock.random)
       clock.after(reply.tookMs, () => {
         if (isDead) return
-        const cause = reply.status === 200 ? null : reply.status === 429 ? 'rate_limited' : 'overloaded'
-        const { signal: limits, retryAfterMs, usage, tookMs: latencyMs } = reply
-        slot.release({ cause, retryAfterMs, limits, usage, latencyMs })
+        slot.release(slotResultOf(reply))
       })
       return true
     }

@@ -1,5 +1,6 @@
 import type { LimitSignal, LimitWindow } from '../../src/domain/limit-signal.ts'
 import type { Usage } from '../../src/domain/usage.ts'
+import type { SlotResult } from '../../src/limit/governor.ts'
 import type { LimitState, LimitStates } from '../../src/simulator/ask.ts'
 import { createCapacity } from '../../src/simulator/capacity.ts'
 import { createLimits, type SimulatedLimits } from '../../src/simulator/limits.ts'
@@ -38,6 +39,13 @@ export interface Reply {
   readonly usage: Usage | null
   /** Taken from its token bucket. */
   readonly taken: number
+}
+
+/** What a worker tells its governor of a reply. */
+export function slotResultOf(reply: Reply): SlotResult {
+  const { status, signal: limits, retryAfterMs, usage, tookMs: latencyMs } = reply
+  const cause = status === 200 ? null : status === 429 ? 'rate_limited' : 'overloaded'
+  return { cause, retryAfterMs, limits, usage, latencyMs }
 }
 
 const NOTHING = { requests: null, tokens: null, inputTokens: null, outputTokens: null, retryAfterMs: null }

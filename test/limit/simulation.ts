@@ -2,7 +2,7 @@ import { createAdaptiveGovernor } from '../../src/limit/adaptive.ts'
 import { type GivenLimits, NO_LIMITS } from '../../src/limit/demand.ts'
 import type { Governor, GovernorState } from '../../src/limit/governor.ts'
 import { createOwnShare } from '../../src/limit/own-share.ts'
-import { modelledProvider, type ProviderModel, type Reply, type Size } from './modelled-provider.ts'
+import { modelledProvider, type ProviderModel, type Reply, type Size, slotResultOf } from './modelled-provider.ts'
 import { type VirtualClock, virtualClock } from './virtual-clock.ts'
 
 export const ACCOUNT = 'provider/model'
@@ -49,9 +49,7 @@ export function simulation(options: SimulationOptions): Simulation {
     sent.push({ atMs: clock.elapsed(), reply })
     next = sizeOf(sent.length, clock.random)
     clock.after(reply.tookMs, () => {
-      const cause = reply.status === 200 ? null : reply.status === 429 ? 'rate_limited' : 'overloaded'
-      const { signal: limits, retryAfterMs, usage, tookMs: latencyMs } = reply
-      slot.release({ cause, retryAfterMs, limits, usage, latencyMs })
+      slot.release(slotResultOf(reply))
     })
     return true
   }

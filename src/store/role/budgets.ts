@@ -1,4 +1,5 @@
 import type { Amount, BudgetLimits } from '../../domain/budget.ts'
+import type { BudgetSeen } from '../../domain/budget-view.ts'
 import type { NanoUsd } from '../../domain/money.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
 
@@ -47,18 +48,8 @@ export interface GrantCharge {
 }
 
 /** Where a job stands with its budget. */
-export interface Outlook {
+export interface Outlook extends BudgetSeen {
   readonly set: BudgetLimits
-  /** What the ledger says. */
-  readonly spent: Amount
-  /** What may have been billed besides: requests that were never answered. */
-  readonly doubtful: Amount
-  /** What workers hold of the budget and have not used yet. */
-  readonly reserved: Amount
-  readonly rowsTotal: number
-  readonly rowsEnded: number
-  /** Variance of what a row used, over the last of those that ended. */
-  readonly variance: Amount
   /** For which low end of the projection the job was paused before, under this budget. */
   readonly stoppedAt: Amount | null
 }
