@@ -28,10 +28,14 @@ export interface BudgetSeen {
   readonly variance: Amount
 }
 
+/** What the job will use, what is in doubt counted as used; `null`: no row has ended. */
+export function projectionOf({ spent, doubtful, rowsTotal, rowsEnded, variance }: BudgetSeen): Projection | null {
+  return project({ total: rowsTotal, ended: rowsEnded, spent: plus(spent, doubtful), variance })
+}
+
 /** The view of a job's budget; `null`: it has none. */
 export function viewBudget(limits: BudgetLimits, seen: BudgetSeen, isOver: boolean): BudgetView | null {
   if (limits.nano === null && limits.tokens === null) return null
-  const { spent, doubtful, reserved, rowsTotal: total, rowsEnded: ended, variance } = seen
-  const projection = isOver ? null : project({ total, ended, spent: plus(spent, doubtful), variance })
-  return { limits, spent, doubtful, reserved, projection }
+  const { spent, doubtful, reserved } = seen
+  return { limits, spent, doubtful, reserved, projection: isOver ? null : projectionOf(seen) }
 }

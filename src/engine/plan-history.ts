@@ -33,12 +33,19 @@ export interface PastJob {
 /** The earlier jobs of a spec whose rows are still there, newest first, among the tenant's latest jobs. */
 export async function pastJobs(deps: EngineDeps, specName: string): Promise<readonly PastJob[]> {
   const found: PastJob[] = []
+  /** By hash: most jobs of a spec ran with one of a few versions. */
+  const specs = new Map<string, Spec>()
+  const versionOf = async (job: Job) => {
+    const spec = specs.get(job.specHash) ?? (await specOf(deps, job))
+    specs.set(job.specHash, spec)
+    return spec
+  }
   let before: number | undefined
   for (let seen = 0; seen < LOOK_BACK; seen += PAGE) {
     const page = await deps.store.jobs.list(deps.tenantNo, { limit: PAGE, ...(before !== undefined && { before }) })
     for (const job of page) {
       const isKept = job.droppedAtMs === undefined && job.input !== null && job.rowsTotal > 0
-      if (job.specName === specName && isKept) found.push({ job, spec: await specOf(deps, job) })
+      if (job.specName === specName && isKept) found.push({ job, spec: await versionOf(job) })
     }
     before = page[page.length - 1]?.jobNo
     if (page.length < PAGE || before === undefined) break

@@ -1,6 +1,7 @@
 import { covers, minus, most, NOTHING, plus, times } from '../domain/budget.ts'
+import { projectionOf } from '../domain/budget-view.ts'
 import { formatUsd } from '../domain/money.ts'
-import { isTelling, overrun, type Projection, project } from '../domain/projection.ts'
+import { isTelling, overrun, type Projection } from '../domain/projection.ts'
 import type { Outlook } from '../store/role/budgets.ts'
 import { type BudgetAccount, isLimited, limitsOfRun } from './budget-account.ts'
 import type { BudgetGate } from './budget-gate.ts'
@@ -51,9 +52,8 @@ async function checkProjection({ store }: WorkerDeps, { guard }: WatchPartners, 
   account.nextLook = ended + Math.max(LOOK_ROWS, Math.ceil(run.job.rowsTotal * LOOK_SHARE))
   const { jobNo } = run.job
   const outlook = await guard.persist(() => store.budgets.outlook(jobNo))
-  const seen = { total: outlook.rowsTotal, ended: outlook.rowsEnded }
-  if (!isTelling(seen)) return
-  const projection = project({ ...seen, spent: plus(outlook.spent, outlook.doubtful), variance: outlook.variance })
+  if (!isTelling({ total: outlook.rowsTotal, ended: outlook.rowsEnded })) return
+  const projection = projectionOf(outlook)
   const limits = limitsOfRun(run)
   if (projection === null) return
   const passed = overrun(projection.low, limits, outlook.stoppedAt)
