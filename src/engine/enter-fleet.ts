@@ -7,6 +7,7 @@ import type { RollCall } from '../worker/roll-call.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { readRows, takeUp } from './take-up.ts'
+import { waitingForStore } from './waiting-for-store.ts'
 
 /** What an engine's work is done with. */
 export interface WorkDeps {
@@ -35,16 +36,25 @@ export interface FleetWorker {
   leave(): Promise<void>
 }
 
-/** Puts a worker of this process on the fleet's list, and creates it over the engine's adapters. */
-export async function enterFleet({ deps, jobDeps, rollCall }: WorkDeps, post: Post): Promise<FleetWorker> {
+/**
+ * Puts a worker of this process on the fleet's list, and creates it over the engine's adapters. A store that is away meanwhile is waited for as
+ * long as by a worker at its work; rejects with the StorageFailure when that is over, or `signal` aborts first.
+ */
+export async function enterFleet(
+  { deps, jobDeps, rollCall }: WorkDeps,
+  post: Post,
+  signal: AbortSignal,
+): Promise<FleetWorker> {
   const workerId = processToken()
   const { jobNo, chunks, concurrency, onWish, onBeat } = post
   const registration = await deps.presence?.register(workerId)
-  const membership = await rollCall.join({
-    member: { workerId, ...deps.process, jobNo, chunks, concurrency: concurrency() },
-    concurrency,
-    onWish,
-  })
+  const membership = await waitingForStore(deps, signal, () =>
+    rollCall.join({
+      member: { workerId, ...deps.process, jobNo, chunks, concurrency: concurrency() },
+      concurrency,
+      onWish,
+    }),
+  )
   const worker = createWorker({
     workerId,
     runtime: deps.runtime,

@@ -16,16 +16,20 @@ export async function workAny(parts: WorkDeps, options: WorkAnyOptions): Promise
   const say = (note: string) => options.onNote?.(note)
   let concurrency = options.concurrency
   const roles = new Set<Role>()
-  const seat = await enterFleet(parts, {
-    jobNo: null,
-    chunks,
-    concurrency: () => concurrency,
-    onWish(rows) {
-      concurrency = rows
-      say(`concurrency is ${rows} now, as somebody asked`)
+  const seat = await enterFleet(
+    parts,
+    {
+      jobNo: null,
+      chunks,
+      concurrency: () => concurrency,
+      onWish(rows) {
+        concurrency = rows
+        say(`concurrency is ${rows} now, as somebody asked`)
+      },
+      onBeat: () => options.onBeat?.(),
     },
-    onBeat: () => options.onBeat?.(),
-  })
+    options.signal,
+  )
   const { workerId, worker } = seat
   const meter = startMeter(events, runtime)
   const status = () => statusOf(seat, meter, { chunks, concurrency, roles, leaving: options.signal.aborted })

@@ -20,14 +20,18 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
   const accounts = new Set([...openTargets(deps, spec).values()].map((target) => target.account))
   if (job.state === 'created') await bringIn(deps, jobDeps, job, { signal: options.signal })
   const rowsAtStart = rowsEnded((await deps.store.jobs.progress(job.jobNo)).counters)
-  const seat = await enterFleet(parts, {
-    jobNo: job.jobNo,
-    chunks: spec.execution.chunksInFlight,
-    // The job's own ceiling is the governor's affair.
-    concurrency: () => null,
-    onWish: () => undefined,
-    onBeat: () => undefined,
-  })
+  const seat = await enterFleet(
+    parts,
+    {
+      jobNo: job.jobNo,
+      chunks: spec.execution.chunksInFlight,
+      // The job's own ceiling is the governor's affair.
+      concurrency: () => null,
+      onWish: () => undefined,
+      onBeat: () => undefined,
+    },
+    options.signal,
+  )
   const { worker } = seat
   const meter = startMeter(deps.events, deps.runtime, job.jobNo, accounts)
   const account = [...accounts][0] as string

@@ -4,6 +4,8 @@ import type { Fleet, Role } from '../store/role/fleet.ts'
 
 /** For how long a role is held without being renewed: after its holder's death it is free no later than this. */
 export const ROLE_MS = 10_000
+/** How much earlier than the store a holder itself takes its role for over: so long a turn at work may take to stop. */
+const LET_GO_MS = 1_000
 /** How often a holder renews its role, and the others ask for it. */
 const ASK_MS = 2_000
 /** How soon a holder that has nothing to do sees that its role is over. */
@@ -14,7 +16,7 @@ export interface Duty {
   readonly role: Role
   /** The pause after each turn of the work. */
   readonly everyMs: number
-  /** One turn. It must be harmless to repeat, and stop soon once `holds` says no: somebody else may have begun. */
+  /** One turn. It must be harmless to repeat, and stop within a second once `holds` says no: after that somebody else may begin. */
   readonly work: (holds: () => boolean) => Promise<void>
 }
 
@@ -46,7 +48,7 @@ async function serve(deps: DutyDeps, duty: Duty, ended: AbortSignal): Promise<vo
     // From before it was asked: the database counts from later.
     const askedMs = runtime.elapsed()
     const held = await unlessAway(() => fleet.holdRole(role, workerId, ROLE_MS))
-    if (held === true) heldUntilMs = askedMs + ROLE_MS
+    if (held === true) heldUntilMs = askedMs + ROLE_MS - LET_GO_MS
     if (held === false) heldUntilMs = Number.NEGATIVE_INFINITY
     if (holds() && term === null) {
       onRole(role, true)

@@ -57,13 +57,12 @@ function crew(work: (name: string, holds: () => boolean) => Promise<void>) {
 describe('a duty', () => {
   it('is done by one worker at a time, and by another within seconds when that one is cut off', async () => {
     const turns: string[] = []
-    let now = 0
+    const holders = new Map<string, () => boolean>()
     let most = 0
-    const { start, holding } = crew(async (name) => {
-      now += 1
-      most = Math.max(most, now)
+    const { start, holding } = crew(async (name, holds) => {
+      holders.set(name, holds)
+      most = Math.max(most, [...holders.values()].filter((stillHolds) => stillHolds()).length)
       await shop.runtime.sleep(200)
-      now -= 1
       turns.push(name)
     })
     const workers = { a: start('a'), b: start('b'), c: start('c') }
