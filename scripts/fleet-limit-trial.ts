@@ -4,12 +4,16 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import pg from 'pg'
 import { ask, databaseOf } from '../test/postgres/ask.ts'
 import { startCluster } from '../test/postgres/cluster.ts'
+import { onlooker } from '../test/postgres/onlooker.ts'
 import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
 import { type SluiceProcess, sluice, startSluice } from '../test/scenario/sluice-process.ts'
 import { CASES, type TrialCase } from './limit-trial/cases.ts'
-import { figuresOf, readLog, settledAfterS } from './limit-trial/figures.ts'
+import { readLog } from './limit-trial/figures.ts'
+import { startWell, untilAnswered, untilPaused } from './limit-trial/pausing.ts'
+import { type Query, type Ran, type Told, tellDown, tellLimit, tellSaturated } from './limit-trial/tell.ts'
 import { writeJob } from './limit-trial/write-job.ts'
 
 /**
@@ -34,7 +38,7 @@ const cluster = await startCluster()
 try {
   let kept = true
   for (const name of names) {
-    const trial = CASES.find((one) => one.name === name && one.kind === 'limit')
+    const trial = CASES.find((one) => one.name === name)
     if (trial === undefined) throw new Error(`no such case: ${name}`)
     kept = (await run(trial, join(dir, name))) && kept
   }
@@ -48,15 +52,18 @@ try {
 async function run(trial: TrialCase, home: string): Promise<boolean> {
   await mkdir(home, { recursive: true })
   const log = join(home, 'requests.ndjson')
-  const provider = await startSimulatedProvider(trial.provider, log)
+  let provider = await startSimulatedProvider(trial.provider, log)
   const database = `trial_${trial.name.replaceAll('-', '_')}`
   await ask(cluster.url, `create database ${database}`)
+  const url = databaseOf(cluster.url, database)
   const env = {
-    SLUICE_DATABASE_URL: databaseOf(cluster.url, database),
+    SLUICE_DATABASE_URL: url,
     SLUICE_BLOB_URL: pathToFileURL(join(home, 'blob')).href,
     ANTHROPIC_API_KEY: 'test',
     GEMINI_API_KEY: 'test',
   }
+  const client = new pg.Client(onlooker(url))
+  const query: Query = async <T>(sql: string) => (await client.query(sql)).rows as readonly T[]
   const workers: SluiceProcess[] = []
   try {
     for (let job = 1; job <= trial.jobs; job += 1) {
@@ -64,18 +71,29 @@ async function run(trial: TrialCase, home: string): Promise<boolean> {
       const { code, stderr } = await sluice(['run', `job-${job}.yaml`, '--detach'], { cwd: home, env })
       if (code !== 0) throw new Error(stderr)
     }
+    await client.connect()
     const start = () => workers.push(startSluice(['worker', '--chunks', '5'], { cwd: home, env }))
     for (let n = 0; n < Number(values.workers); n += 1) start()
     const firstMs = await firstRequest(log)
+    if (trial.kind === 'down') {
+      const paused = await killing(workers, start, untilPaused(query, firstMs))
+      provider = await startWell(trial, provider, log)
+      const { code, stderr } = await sluice(['resume', '--detach'], { cwd: home, env })
+      if (code !== 0) throw new Error(stderr)
+      const killed = paused.killed + (await killing(workers, start, untilAnswered(query))).killed
+      return print(trial, await tellDown(paused.value, query), killed)
+    }
     const seconds =
       trial.changed === undefined ? warmS + measureS : Math.max(warmS + measureS, trial.changed.afterS + 60)
-    const killed = await killUntil(firstMs + seconds * 1000, workers, start)
-    return tell(trial, log, firstMs, killed)
+    const { killed } = await killing(workers, start, sleep(Math.max(0, firstMs + seconds * 1000 - Date.now())))
+    const ran: Ran = { log: readLog(log), firstMs, warmS, measureS, query }
+    return print(trial, trial.kind === 'saturated' ? await tellSaturated(trial, ran) : tellLimit(trial, ran), killed)
   } finally {
     for (const { child, ended } of workers) {
       child.kill('SIGKILL')
       await ended
     }
+    await client.end()
     await provider.stop()
   }
 }
@@ -85,20 +103,30 @@ function inSmallChunks(trial: TrialCase): TrialCase {
   return { ...trial, spec: `chunk_rows: 20\n  ${trial.spec}` }
 }
 
-/** Kills the longest at work every so often, and starts another. Returns how many. */
-async function killUntil(endMs: number, workers: SluiceProcess[], start: () => void): Promise<number> {
+/** Kills the longest at work every so often, and starts another, until `done`. Returns how many. */
+async function killing<T>(
+  workers: SluiceProcess[],
+  start: () => void,
+  done: Promise<T>,
+): Promise<{ readonly value: T; readonly killed: number }> {
   const eachMs = Number(values['kill-each']) * 1000
   let killed = 0
-  while (eachMs > 0 && Date.now() + eachMs < endMs) {
-    await sleep(eachMs)
-    const oldest = workers.shift()
-    if (oldest?.child.exitCode !== null) throw new Error(`a worker ended by itself: ${oldest?.stderr()}`)
-    oldest.child.kill('SIGKILL')
-    killed += 1
-    start()
+  const byItself = Promise.withResolvers<never>()
+  const timer = setInterval(
+    () => {
+      const oldest = workers.shift()
+      if (oldest?.child.exitCode !== null) return byItself.reject(new Error(`a worker ended: ${oldest?.stderr()}`))
+      oldest.child.kill('SIGKILL')
+      killed += 1
+      start()
+    },
+    eachMs > 0 ? eachMs : 2 ** 30,
+  )
+  try {
+    return { value: await Promise.race([done, byItself.promise]), killed }
+  } finally {
+    clearInterval(timer)
   }
-  await sleep(Math.max(0, endMs - Date.now()))
-  return killed
 }
 
 async function firstRequest(log: string): Promise<number> {
@@ -109,22 +137,7 @@ async function firstRequest(log: string): Promise<number> {
   }
 }
 
-function tell(trial: TrialCase, log: string, firstMs: number, killed: number): boolean {
-  const byTime = readLog(log).toSorted((a, b) => a.time - b.time)
-  const changedMs = firstMs + (trial.changed?.afterS ?? 0) * 1000
-  const began = trial.changed === undefined ? firstMs + warmS * 1000 : changedMs + 10_000
-  const ended = trial.changed === undefined ? began + measureS * 1000 : Math.max(...byTime.map(({ time }) => time))
-  const { requests, refused, refusedShare, limitShare, worst10s } = figuresOf(trial, byTime, began, ended)
-  const settled = trial.changed === undefined ? null : settledAfterS(trial, byTime, changedMs)
-  const extra = trial.changed === undefined ? '' : `, at the new limit after ${settled ?? '> 60'} s`
-  const warm = byTime.filter(({ time, status }) => time < began && status === 429).length
-  console.log(
-    `${trial.name.padEnd(14)} ${percent(limitShare)} of the limit, worst 10 s ${percent(worst10s)}, 429s ${percent(refusedShare)} (${refused} of ${requests}; ${warm} before)${extra}; ${values.workers} workers, ${killed} killed`,
-  )
-  const kept = (limitShare ?? 0) >= (trial.changed === undefined ? 0.98 : 0.95) && refusedShare < 0.005
-  return kept && (trial.changed === undefined || (settled ?? 99) <= 10)
-}
-
-function percent(share: number | null): string {
-  return share === null ? 'none' : `${(share * 100).toFixed(2)} %`
+function print({ name }: TrialCase, { line, kept }: Told, killed: number): boolean {
+  console.log(`${name.padEnd(14)} ${line}; ${values.workers} workers, ${killed} killed`)
+  return kept
 }

@@ -2,10 +2,13 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { queryDataDir } from '../test/scenario/back-end.ts'
 import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
 import { type SluiceProcess, sluice, startSluice } from '../test/scenario/sluice-process.ts'
 import { CASES, type TrialCase } from './limit-trial/cases.ts'
-import { figuresOf, type Logged, readLog, settledAfterS, throughputShare } from './limit-trial/figures.ts'
+import { readLog } from './limit-trial/figures.ts'
+import { startWell, untilAnswered, untilPaused } from './limit-trial/pausing.ts'
+import { type Query, type Ran, type Told, tellDown, tellLimit, tellSaturated } from './limit-trial/tell.ts'
 import { writeJob } from './limit-trial/write-job.ts'
 
 /**
@@ -35,25 +38,40 @@ try {
 async function run(trial: TrialCase, home: string): Promise<boolean> {
   await mkdir(home, { recursive: true })
   const log = join(home, 'requests.ndjson')
-  const provider = await startSimulatedProvider(trial.provider, log)
-  const env = { SLUICE_DATA_DIR: join(home, 'data'), ANTHROPIC_API_KEY: 'test', GEMINI_API_KEY: 'test' }
+  let provider = await startSimulatedProvider(trial.provider, log)
+  const dataDir = join(home, 'data')
+  const env = { SLUICE_DATA_DIR: dataDir, ANTHROPIC_API_KEY: 'test', GEMINI_API_KEY: 'test' }
+  const query: Query = async (sql) => queryDataDir(dataDir, sql)
   try {
     for (let job = 1; job <= trial.jobs; job += 1)
       await writeJob(trial, { home, job, url: provider.url, seconds: warmS + measureS + 120 })
     const worked = await startWork(trial, home, env)
-    const first = await firstRequest(log, worked)
-    if (trial.kind === 'down') return await tellDown(trial, worked, first, home, env)
+    const firstMs = await firstRequest(log, worked)
+    if (trial.kind === 'down') {
+      const paused = await untilPaused(query, firstMs)
+      await worked.ended
+      provider = await startWell(trial, provider, log)
+      const resumed = startSluice(['resume'], { cwd: home, env })
+      await untilAnswered(query)
+      await kill(resumed)
+      return print(trial, await tellDown(paused, query))
+    }
     const seconds =
       trial.changed === undefined ? warmS + measureS : Math.max(warmS + measureS, trial.changed.afterS + 60)
-    await sleep(first + seconds * 1000 - Date.now())
-    worked.child.kill('SIGKILL')
-    await worked.ended
+    await sleep(firstMs + seconds * 1000 - Date.now())
+    await kill(worked)
     // What was on its way is written down when the simulator sees that nobody waits for it.
     await sleep(1_000)
-    return tell(trial, readLog(log), first)
+    const ran: Ran = { log: readLog(log), firstMs, warmS, measureS, query }
+    return print(trial, trial.kind === 'saturated' ? await tellSaturated(trial, ran) : tellLimit(trial, ran))
   } finally {
     await provider.stop()
   }
+}
+
+async function kill({ child, ended }: SluiceProcess): Promise<void> {
+  child.kill('SIGKILL')
+  await ended
 }
 
 async function startWork(trial: TrialCase, home: string, env: Record<string, string>): Promise<SluiceProcess> {
@@ -74,54 +92,9 @@ async function firstRequest(log: string, worked: SluiceProcess): Promise<number>
   }
 }
 
-function tell(trial: TrialCase, log: readonly Logged[], firstMs: number): boolean {
-  const fromMs = firstMs + warmS * 1000
-  const byTime = log.toSorted((a, b) => a.time - b.time)
-  if (trial.kind === 'saturated') return tellSaturated(trial, byTime, fromMs)
-  const changedMs = firstMs + (trial.changed?.afterS ?? 0) * 1000
-  const began = trial.changed === undefined ? fromMs : changedMs + 10_000
-  const ended = trial.changed === undefined ? fromMs + measureS * 1000 : Math.max(...byTime.map(({ time }) => time))
-  const { requests, refused, refusedShare, limitShare, worst10s } = figuresOf(trial, byTime, began, ended)
-  const warm = byTime.filter(({ time, status }) => time < began && status === 429).length
-  const settled = trial.changed === undefined ? null : settledAfterS(trial, byTime, changedMs)
-  const extra = trial.changed === undefined ? '' : `, at the new limit after ${settled ?? '> 60'} s`
-  print(
-    trial,
-    `${percent(limitShare)} of the limit, worst 10 s ${percent(worst10s)}, 429s ${percent(refusedShare)} (${refused} of ${requests}; ${warm} before)${extra}`,
-  )
-  const kept = (limitShare ?? 0) >= (trial.changed === undefined ? 0.98 : 0.95) && refusedShare < 0.005
-  return kept && (trial.changed === undefined || (settled ?? 99) <= 10)
-}
-
-/** Little's law: what is in flight on average is the rate times the time; the log has arrivals, and the server's own rate is known. */
-function tellSaturated(trial: TrialCase, log: readonly Logged[], fromMs: number): boolean {
-  const figures = figuresOf(trial, log, fromMs, fromMs + measureS * 1000)
-  const share = throughputShare(figures, measureS)
-  print(trial, `${percent(share)} of the best throughput`)
-  return share >= 0.95
-}
-
-async function tellDown(
-  trial: TrialCase,
-  worked: SluiceProcess,
-  firstMs: number,
-  home: string,
-  env: Record<string, string>,
-): Promise<boolean> {
-  await worked.ended
-  const seconds = (Date.now() - firstMs) / 1000
-  const { stdout } = await sluice(['status', '--json'], { cwd: home, env })
-  const why = /"detail":"([^"]+)"/.exec(stdout)?.[1] ?? stdout.slice(0, 500)
-  print(trial, `paused after ${seconds.toFixed(1)} s: ${why}`)
-  return seconds < 60 && /"reason":"provider_down"/.test(stdout)
-}
-
-function print({ name }: TrialCase, line: string): void {
+function print({ name }: TrialCase, { line, kept }: Told): boolean {
   console.log(`${name.padEnd(14)} ${line}`)
-}
-
-function percent(share: number | null): string {
-  return share === null ? 'none' : `${(share * 100).toFixed(2)} %`
+  return kept
 }
 
 function names(cases: readonly TrialCase[]): string {

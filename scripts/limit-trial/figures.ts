@@ -21,11 +21,14 @@ export interface Figures {
   readonly worst10s: number | null
 }
 
-/** The requests in the simulator's log. */
+/** The requests in the simulator's log, as they arrived. */
 export function readLog(path: string): readonly Logged[] {
   if (!existsSync(path)) return []
   const lines = readFileSync(path, 'utf8').split('\n')
-  return lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line) as Logged)
+  return lines
+    .filter((line) => line.endsWith('}'))
+    .map((line) => JSON.parse(line) as Logged)
+    .sort((a, b) => a.time - b.time)
 }
 
 /** How the requests between two times used the case's limits. */

@@ -24,23 +24,27 @@ export function openBackEnd(dir: string): Promise<BackEnd> {
 }
 
 async function oneMachine(dir: string): Promise<BackEnd> {
-  const path = join(dir, 'data', 'sluice.db')
+  const dataDir = join(dir, 'data')
   return {
-    env: { SLUICE_DATA_DIR: join(dir, 'data') },
-    async query<T>(sql: string) {
-      if (!existsSync(path)) return []
-      const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
-      try {
-        return database.prepare(sql).all() as unknown as readonly T[]
-      } catch (error) {
-        // Before its first migration, or while that goes on.
-        if (error instanceof Error && /no such table|unable to open|locked/.test(error.message)) return []
-        throw error
-      } finally {
-        database.close()
-      }
-    },
+    env: { SLUICE_DATA_DIR: dataDir },
+    query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
     close: async () => undefined,
+  }
+}
+
+/** Asks the store in a data directory, as any process may. Nothing, where there are no tables yet. */
+export function queryDataDir<T>(dataDir: string, sql: string): readonly T[] {
+  const path = join(dataDir, 'sluice.db')
+  if (!existsSync(path)) return []
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
+  try {
+    return database.prepare(sql).all() as unknown as readonly T[]
+  } catch (error) {
+    // Before its first migration, or while that goes on.
+    if (error instanceof Error && /no such table|unable to open|locked/.test(error.message)) return []
+    throw error
+  } finally {
+    database.close()
   }
 }
 

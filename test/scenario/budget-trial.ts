@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { systemRuntime } from '../../src/runtime.ts'
 import { startSimulatorServer } from '../../src/simulator/server.ts'
 import { createSimulator, type Simulator } from '../../src/simulator/simulator.ts'
-import { startSluice, until } from './sluice-process.ts'
+import { sluice, startSluice, until } from './sluice-process.ts'
 import { tickets } from './ticket-job.ts'
 import { seeded } from './two-ledgers.ts'
 
@@ -16,8 +16,12 @@ export interface BudgetTrial {
   readonly seed: number
   /** Times that the process is killed with SIGKILL and the job resumed. */
   readonly kills: number
-  /** Workers on the job at a time. */
+  /** Rows in flight at the most, of each worker. */
   readonly concurrency: number
+  /** How long an answer takes at the median. */
+  readonly latencyMs?: number
+  /** A fleet works on the job, of which the oldest is killed every so often and another started. */
+  readonly fleet?: { readonly workers: number; readonly killEachMs: number }
 }
 
 /** What a trial found. */
@@ -51,7 +55,7 @@ export async function runBudgetTrial(trial: BudgetTrial): Promise<BudgetFigures>
   const simulator = createSimulator({
     nowMs: runtime.now,
     seed,
-    latency: { medianMs: 40, p99Ms: 300 },
+    latency: { medianMs: trial.latencyMs ?? 40, p99Ms: 8 * (trial.latencyMs ?? 40) },
     extraOutput: { median: 100, p99: 2_000 },
     prices: { '*': PRICE },
   })
@@ -59,7 +63,8 @@ export async function runBudgetTrial(trial: BudgetTrial): Promise<BudgetFigures>
   try {
     await writeFile(join(dir, 'tickets.csv'), tickets(ROWS))
     await writeFile(join(dir, 'spec.yaml'), specText(server.url, concurrency))
-    const { kills, last } = await killOnTheWay(trial, simulator)
+    const { kills, last } =
+      trial.fleet === undefined ? await killOnTheWay(trial, simulator) : await workAsFleet(trial, trial.fleet)
     const summary = lastLine(last.stdout())
     const { cost_nano, requests } = simulator.stats()
     return {
@@ -110,6 +115,28 @@ async function killOnTheWay({ dir, env, seed, kills }: BudgetTrial, simulator: S
     running.child.kill('SIGKILL')
     await ended
   }
+}
+
+/** Lets a fleet work on the job until it ends. Returns how many workers were killed. */
+async function workAsFleet({ dir, env }: BudgetTrial, { workers, killEachMs }: NonNullable<BudgetTrial['fleet']>) {
+  const submitted = await sluice(['run', 'spec.yaml', '--detach'], { cwd: dir, env })
+  if (submitted.code !== 0) throw new Error(submitted.stderr)
+  const start = () => startSluice(['worker'], { cwd: dir, env })
+  const fleet = Array.from({ length: workers }, start)
+  let kills = 0
+  const killing = setInterval(() => {
+    fleet.shift()?.child.kill('SIGKILL')
+    kills += 1
+    fleet.push(start())
+  }, killEachMs)
+  const last = startSluice(['wait'], { cwd: dir, env })
+  await last.ended
+  clearInterval(killing)
+  for (const { child, ended } of fleet) {
+    child.kill('SIGKILL')
+    await ended
+  }
+  return { kills, last }
 }
 
 function lastLine(stdout: string): { readonly cost_usd: number; readonly reason: string | null } {
