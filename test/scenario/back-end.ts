@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { freshDatabase } from '../postgres/database.ts'
 import { onlooker } from '../postgres/onlooker.ts'
+import { queryDataDir } from './query-data-dir.ts'
 
 /** Where the state of a scenario lies, and how to look at it from beside. */
 export interface BackEnd {
@@ -29,22 +28,6 @@ async function oneMachine(dir: string): Promise<BackEnd> {
     env: { SLUICE_DATA_DIR: dataDir },
     query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
     close: async () => undefined,
-  }
-}
-
-/** Asks the store in a data directory, as any process may. Nothing, where there are no tables yet. */
-export function queryDataDir<T>(dataDir: string, sql: string): readonly T[] {
-  const path = join(dataDir, 'sluice.db')
-  if (!existsSync(path)) return []
-  const database = new DatabaseSync(path, { readOnly: true, timeout: 5_000 })
-  try {
-    return database.prepare(sql).all() as unknown as readonly T[]
-  } catch (error) {
-    // Before its first migration, or while that goes on.
-    if (error instanceof Error && /no such table|unable to open|locked/.test(error.message)) return []
-    throw error
-  } finally {
-    database.close()
   }
 }
 
