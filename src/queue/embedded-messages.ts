@@ -1,7 +1,7 @@
 import { type Expression, type ExpressionBuilder, type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
 import type { Priority } from '../domain/job.ts'
 import type { MessagesTable, QueueTables } from './embedded-tables.ts'
-import type { Delivery, Holder, NewMessage, QueueTotal } from './queue.ts'
+import type { Delivery, Holder, JobFilter, NewMessage, QueueTotal } from './queue.ts'
 import { nameOf, taskOf } from './task-name.ts'
 import { nextTurn, TURN } from './turn.ts'
 
@@ -56,15 +56,14 @@ async function turnOf(db: Kysely<QueueTables>, jobNo: number, priority: number, 
 }
 
 /** Whether a message waits that is due, or is held by a lease that ran out. */
-export async function anyDue(db: Kysely<QueueTables>, now: number, jobNo: number | undefined): Promise<boolean> {
-  const ofJob = (eb: ExpressionBuilder<QueueTables, 'messages'>) =>
-    jobNo === undefined ? eb.lit(true) : eb('job_no', '=', jobNo)
+export async function anyDue(db: Kysely<QueueTables>, now: number, filter: JobFilter): Promise<boolean> {
+  const isAskedFor = askedFor(filter)
   const waiting = await db
     .selectFrom('messages')
     .select('message_no')
     .where('worker', 'is', null)
     .where('due_at_ms', '<=', now)
-    .where(ofJob)
+    .where(isAskedFor)
     .limit(1)
     .executeTakeFirst()
   if (waiting !== undefined) return true
@@ -73,10 +72,18 @@ export async function anyDue(db: Kysely<QueueTables>, now: number, jobNo: number
     .select('message_no')
     .where('worker', 'is not', null)
     .where('lease_until_ms', '<=', now)
-    .where(ofJob)
+    .where(isAskedFor)
     .limit(1)
     .executeTakeFirst()
   return expired !== undefined
+}
+
+function askedFor({ jobNo, except = [] }: JobFilter) {
+  return (eb: ExpressionBuilder<QueueTables, 'messages'>): Expression<SqlBool> =>
+    eb.and([
+      ...(jobNo === undefined ? [] : [eb('job_no', '=', jobNo)]),
+      ...(except.length === 0 ? [] : [eb('job_no', 'not in', except)]),
+    ])
 }
 
 /** Frees the leases of these workers, and those that ran out. Returns how many. */
@@ -96,21 +103,21 @@ export async function leaseMessages(
   lease: {
     readonly worker: string
     readonly limit: number
-    readonly jobNo: number | undefined
+    readonly filter: JobFilter
     readonly now: number
     readonly until: number
   },
 ): Promise<readonly Selectable<MessagesTable>[]> {
-  let due = db
+  const due = db
     .selectFrom('messages')
     .select('message_no')
     .where('worker', 'is', null)
     .where('due_at_ms', '<=', lease.now)
+    .where(askedFor(lease.filter))
     .orderBy('priority')
     .orderBy('turn')
     .orderBy('message_no')
     .limit(lease.limit)
-  if (lease.jobNo !== undefined) due = due.where('job_no', '=', lease.jobNo)
   const leased = await db
     .updateTable('messages')
     .set({ worker: lease.worker, lease_until_ms: lease.until, held_since_ms: lease.now })

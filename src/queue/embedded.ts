@@ -47,16 +47,16 @@ export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: E
   return Object.freeze({
     enqueue: (tx, messages) => insertMessages(handle(tx), messages, runtime.now()),
 
-    async fetch(worker, limit, filter) {
+    async fetch(worker, limit, filter = {}) {
       // Polling an idle queue takes no lock: it is in nobody's way.
-      if (limit <= 0 || !(await anyDue(reader, runtime.now(), filter?.jobNo))) return []
+      if (limit <= 0 || !(await anyDue(reader, runtime.now(), filter))) return []
       return await write(async (tx) => {
         const now = runtime.now()
         await freeLeases(handle(tx), [], now)
         const leased = await leaseMessages(handle(tx), {
           worker,
           limit,
-          jobNo: filter?.jobNo,
+          filter,
           now,
           until: now + leaseMs,
         })

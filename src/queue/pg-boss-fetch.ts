@@ -1,5 +1,7 @@
 import { sql } from 'kysely'
+import { askedFor } from './pg-boss-messages.ts'
 import { type Handle, JOBS, type MessageData, NOW, OURS, SCHEMA, TURN_OF } from './pg-boss-tables.ts'
+import type { JobFilter } from './queue.ts'
 
 /** A message as a fetch gives it out. */
 export interface FetchedRow {
@@ -24,12 +26,11 @@ export interface FetchedRow {
  */
 export async function fetchMessages(
   db: Handle,
-  { worker, limit, jobNo }: { readonly worker: string; readonly limit: number; readonly jobNo: number | undefined },
+  { worker, limit, filter }: { readonly worker: string; readonly limit: number; readonly filter: JobFilter },
 ): Promise<readonly FetchedRow[]> {
   await sql`
     select pg_advisory_xact_lock(hashtextextended(${`${SCHEMA}.fetch`}, 0)),
       set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)`.execute(db)
-  const ofJob = jobNo === undefined ? sql`` : sql`and group_tier = ${String(jobNo)}`
   const { rows } = await sql<FetchedRow>`
     with rooms as materialized (
       select t.tenant_no::text as group_id, t.max_chunks - (
@@ -41,7 +42,7 @@ export async function fetchMessages(
     next as (
       select id, group_id, priority, ${TURN_OF} as turn, created_on
       from ${JOBS}
-      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${ofJob}
+      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${askedFor(filter)}
         and group_id <> all (array(select group_id from rooms where room <= 0))
       order by priority desc, ${TURN_OF}, created_on
       limit ${limit}

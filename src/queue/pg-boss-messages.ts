@@ -12,11 +12,11 @@ import {
   SILENT,
   TURN_OF,
 } from './pg-boss-tables.ts'
-import type { Holder, QueueTotal } from './queue.ts'
+import type { Holder, JobFilter, QueueTotal } from './queue.ts'
 
 /** Whether a message is due, and whether one is held by a worker that has fallen silent. Takes no lock. */
-export async function lookForWork(db: Handle, jobNo: number | undefined) {
-  const ofJob = jobNo === undefined ? sql`` : sql`and group_tier = ${String(jobNo)}`
+export async function lookForWork(db: Handle, filter: JobFilter) {
+  const ofJob = askedFor(filter)
   const { rows } = await sql<{ due: boolean; silent: boolean }>`
     select exists (
       select from ${JOBS} where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${ofJob}
@@ -24,6 +24,12 @@ export async function lookForWork(db: Handle, jobNo: number | undefined) {
       select from ${JOBS} where ${OURS} and state = 'active' and ${SILENT} ${ofJob}
     ) as silent`.execute(db)
   return rows[0] ?? { due: false, silent: false }
+}
+
+/** What goes on with a condition, so that only messages of these jobs come. */
+export function askedFor({ jobNo, except = [] }: JobFilter) {
+  const only = jobNo === undefined ? sql`` : sql`and group_tier = ${String(jobNo)}`
+  return except.length === 0 ? only : sql`${only} and group_tier <> all (${except.map(String)}::text[])`
 }
 
 /** The turns that decide on the next one of a job: its own last, and where the line stands. */

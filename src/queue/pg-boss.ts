@@ -50,13 +50,13 @@ export async function createPgBossQueue({ database, url }: PgBossQueueOptions): 
   return Object.freeze({
     enqueue: (tx, messages) => insertMessages(boss, handle(tx), messages),
 
-    async fetch(worker, limit, filter) {
+    async fetch(worker, limit, filter = {}) {
       // Polling an idle queue takes no lock: it is in nobody's way.
-      const { due, silent } = await lookForWork(reader, filter?.jobNo)
+      const { due, silent } = await lookForWork(reader, filter)
       if (limit <= 0 || !(due || silent)) return []
       return await write(async (tx) => {
         if (silent) await free(boss, handle(tx), { gone: [], asker: worker })
-        return (await fetchMessages(handle(tx), { worker, limit, jobNo: filter?.jobNo })).map(deliveryOf)
+        return (await fetchMessages(handle(tx), { worker, limit, filter })).map(deliveryOf)
       })
     },
 

@@ -43,6 +43,14 @@ export interface NewMessage {
   readonly delayMs?: number
 }
 
+/** Of which jobs messages are asked for. */
+export interface JobFilter {
+  /** Only this one's. */
+  readonly jobNo?: number
+  /** None of these. */
+  readonly except?: readonly number[]
+}
+
 /**
  * Delivers references to work at least once; the chunk's epoch decides who may write. The manifest is the truth: every message can be
  * made again from it. Whatever changes together with the store takes the store's transaction.
@@ -52,9 +60,9 @@ export interface Queue {
   enqueue(tx: StoreTx, messages: readonly NewMessage[]): Promise<void>
   /**
    * Leases up to `limit` due messages to `worker`: highest priority first, then by turns between the jobs (`turn.ts`), each job's in the order they
-   * came. With `jobNo`, only that job's. Fewer than there are may come where a tenant's cap is reached; the next fetch sees the others.
+   * came. Fewer than there are may come where a tenant's cap is reached; the next fetch sees the others.
    */
-  fetch(worker: string, limit: number, filter?: { readonly jobNo?: number }): Promise<readonly Delivery[]>
+  fetch(worker: string, limit: number, filter?: JobFilter): Promise<readonly Delivery[]>
   /** Renews the leases; returns the deliveries that are still held. One that is missing there was lost to another worker. */
   extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]>
   /** Removes the message. `false`: the lease was lost; whoever has the message now finds its chunk done. Part of `tx`. */

@@ -18,6 +18,8 @@ export interface Shelf {
   readonly runs: ReadonlyMap<number, JobRun>
   /** Deliveries that are being taken in: their leases are renewed like those of the chunks held. */
   readonly arriving: ReadonlySet<Delivery>
+  /** Jobs of which nothing is to be fetched just now: they are being stopped here, or elsewhere as was seen a moment ago. */
+  resting(): readonly number[]
   /** Takes deliveries in, one after the other: claims and opens their chunks. */
   take(deliveries: readonly ChunkDelivery[]): Promise<void>
   /** A chunk whose closing commit has returned, or that was lost: it leaves the shelf. */
@@ -56,6 +58,8 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
   const arriving = new Set<Delivery>()
+  /** Until when nothing is to be fetched of a job that had something wanted of it. */
+  const restsUntilMs = new Map<number, number>()
 
   const runOf = async ({ job }: ClaimedChunk): Promise<JobRun> => {
     const known = runs.get(job.jobNo)
@@ -83,7 +87,10 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
     const { task } = delivery
     const died = delivery.deliveries > 1
     const claimed = await guard.persist(() => store.chunks.claim(task, deps.workerId, died, deps.runtime.now()))
-    if (claimed === null) return decline(deps, guard, task, delivery)
+    if (claimed === null) {
+      if (await decline(deps, guard, task, delivery)) restsUntilMs.set(task.jobNo, deps.runtime.now() + COME_AGAIN_MS)
+      return
+    }
     try {
       await work(claimed, delivery)
     } catch (error) {
@@ -115,6 +122,12 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
     held,
     runs,
     arriving,
+    resting() {
+      const now = deps.runtime.now()
+      for (const [jobNo, untilMs] of restsUntilMs) if (untilMs <= now) restsUntilMs.delete(jobNo)
+      const stopping = [...runs].filter(([, run]) => run.stop !== null).map(([jobNo]) => jobNo)
+      return [...new Set([...stopping, ...restsUntilMs.keys()])]
+    },
     async take(deliveries: readonly ChunkDelivery[]) {
       for (const delivery of deliveries) arriving.add(delivery)
       const fetchedAtMs = deps.runtime.now()
@@ -123,6 +136,9 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
         if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeChunk(delivery)
         arriving.delete(delivery)
       }
+      // What this worker held back for a moment may have been all that the wish still waited for.
+      for (const jobNo of new Set(deliveries.map(({ task }) => task.jobNo)))
+        if (restsUntilMs.has(jobNo)) await guard.persist(() => deps.fulfilWish(jobNo))
     },
     remove(chunk: HeldChunk) {
       held.delete(chunk)
@@ -159,7 +175,7 @@ function putBack(
 
 /**
  * A chunk that was not to be had. Its message goes, unless the chunk is open and something is only wanted of its job: the wish may be withdrawn,
- * and then nobody else would put the message back.
+ * and then nobody else would put the message back. Returns whether it comes again.
  */
 function decline({ store, queue }: WorkerDeps, guard: StorageGuard, task: ChunkTask, delivery: Delivery) {
   return guard.persist(() =>
@@ -172,6 +188,7 @@ function decline({ store, queue }: WorkerDeps, guard: StorageGuard, task: ChunkT
       const comesAgain = isOpen && control !== undefined && WORKABLE.has(control.state)
       if (comesAgain) await queue.release(tx, delivery, COME_AGAIN_MS)
       else await queue.complete(tx, delivery)
+      return comesAgain
     }),
   )
 }

@@ -236,11 +236,12 @@ async function fill(
 ): Promise<boolean> {
   const held = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale).length
   const room = chunks - held - finishing.deliveries().length
-  // What it would fetch of a job that is being stopped it would put back at once, message by message.
-  if (jobNo !== null && (shelf.runs.get(jobNo)?.stop ?? null) !== null) return false
+  // What it would fetch of a job that is being stopped it would put back at once, message by message; and as long as somebody holds one, no job stops.
+  const except = shelf.resting()
+  if (jobNo !== null && except.includes(jobNo)) return false
   // A fetch looks for leases that have run out. After an outage our own are renewed first.
   if (room <= 0 || guard.failing || renewed.afterFailures < guard.failures) return false
-  const filter = jobNo === null ? {} : { jobNo }
+  const filter = jobNo === null ? { except } : { jobNo }
   const deliveries = (await guard.attempt(() => deps.queue.fetch(deps.workerId, room, filter))) ?? []
   for (const delivery of deliveries) if (delivery.task.kind === 'finalize') finishing.begin(delivery.task, delivery)
   await shelf.take(deliveries.filter(isOfChunk))

@@ -131,6 +131,14 @@ function deliveryTests({ under, enqueue }: Group): void {
     expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 1/1', 'chunk 3/1'])
   })
 
+  it('leaves out what is of some jobs, where that is asked', async () => {
+    await enqueue(ofJob(1), ofJob(2), ofJob(3))
+    expect(names(await queue.fetch('one', 9, { except: [1, 3] }))).toStrictEqual(['chunk 2/1'])
+    expect(names(await queue.fetch('one', 9, { except: [1, 3] }))).toStrictEqual([])
+    expect(names(await queue.fetch('one', 9, { jobNo: 1, except: [1] }))).toStrictEqual([])
+    expect(names(await queue.fetch('one', 9))).toStrictEqual(['chunk 1/1', 'chunk 3/1'])
+  })
+
   it('keeps one message for a task, as it was first', async () => {
     await enqueue(chunk(1, { priority: 'low' }), chunk(2))
     await enqueue(chunk(1, { priority: 'high', delayMs: 60_000 }), chunk(2))

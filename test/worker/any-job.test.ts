@@ -56,6 +56,17 @@ describe('a worker for any job', () => {
     expect(await shop.reread(job)).toMatchObject({ state: 'paused', reason: 'credentials' })
   })
 
+  it('lets a pause come about that another wanted, however many messages of the job wait and however many workers there are', async () => {
+    const job = await shop.job({ rows: rows(1_000), chunkRows: 2, execution: { cache: 'off' } })
+    await shop.store.jobs.want(job.jobNo, 'pause', 'user', 'paused by the user')
+    const workers = [1, 2, 3, 4].map(() => shop.start(null, { chunks: 5 }))
+    await until('it is paused', async () => (await shop.reread(job)).state === 'paused')
+    for (const worker of workers) worker.stop()
+    for (const worker of workers) await worker.done
+    expect(shop.lane.sent).toEqual([])
+    expect(await shop.reread(job)).toMatchObject({ reason: 'user', wanted: null })
+  })
+
   it('drains and ends with `store_version` when the database has moved beyond it', async () => {
     const held = Promise.withResolvers<void>()
     shop.lane.answers(async () => {

@@ -90,6 +90,7 @@ it('a message that was fetched while a pause was wanted is there again when the 
   const job = await shop.job({ rows: rows(10) })
   await shop.store.jobs.want(job.jobNo, 'pause', 'user', null)
   // Another worker holds a message, so that the wish cannot be fulfilled yet.
+  shop.alive.add('another')
   const [theirs] = await shop.queue.fetch('another', 1, { jobNo: job.jobNo })
   const worker = shop.start(null)
   await until('ours was fetched, and put back', async () => (await shop.queue.depth(job.jobNo)).delayed === 1)

@@ -104,6 +104,8 @@ export interface Workshop extends Hands {
   readonly events: Events
   readonly runtime: Runtime
   readonly jobDeps: JobDeps
+  /** Workers that are taken to live. */
+  readonly alive: Set<string>
   job(plan: JobPlan): Promise<Job>
   start(job: Job | null, more?: Starting): AtWork
   /** Works on the job until it stands still. */
@@ -233,6 +235,7 @@ export async function openWorkshop(
     events,
     runtime,
     jobDeps,
+    alive,
     async job({ rows, chunkRows = 5, spec = {}, execution = {} }) {
       const base = specWith({ schema: TOPIC })
       const whole: Spec = { ...base, ...spec, execution: { ...base.execution, chunkRows, ...execution } }
