@@ -117,7 +117,11 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
     if (wasOpen && !account.breaker.open) account.load = cameBack(account.load)
     if (cause === null) {
       account.pushBacks = 0
-      account.load = answered(account.load, { ...sent, tookMs: latencyMs, inFlight: account.inFlight }, now)
+      const answer = { ...sent, tookMs: latencyMs, inFlight: account.inFlight }
+      const { measured } = account.load
+      account.load = answered(account.load, answer, now, share.unsaturatedMs(account.name))
+      const news = account.load.measured
+      if (news !== null && news !== measured) share.measured(account.name, news.ms)
     } else if (PUSH_BACK.has(cause)) {
       pushBack(account, cause, retryAfterMs, sent.sentAtMs, now)
     }

@@ -32,6 +32,17 @@ export function grow(state: Concurrency, inFlight: number): Concurrency {
   return credit >= state.limit ? { ...state, limit: state.limit + 1, credit: 0 } : { ...state, credit }
 }
 
+/**
+ * After a stretch of so many answers that shows room: twice as many in slow start, else as `grow` after each of them; only while the limit was
+ * really used.
+ */
+export function stepUp(state: Concurrency, inFlight: number, answers: number): Concurrency {
+  const { limit, max, slowStart } = state
+  if (limit >= max || inFlight < limit * 0.8) return state
+  const more = slowStart ? limit : Math.max(1, Math.round(Math.sqrt(limit * limit + 2 * answers) - limit))
+  return { ...state, limit: Math.min(max, limit + more), credit: 0 }
+}
+
 /** After a push-back for a request sent at `sentAtMs`: cuts, unless that request was sent before the last cut. */
 export function cut(state: Concurrency, sentAtMs: number, nowMs: number): Concurrency {
   if (sentAtMs <= state.cutAtMs) return state

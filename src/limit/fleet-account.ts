@@ -3,12 +3,15 @@ import { createAccountLimits } from './account-limits.ts'
 import { amountOf, type Demand, type GivenLimits, NO_LIMITS, smallest } from './demand.ts'
 import { createFleetDraws } from './fleet-draws.ts'
 import { type FleetLimits, GIVE_EACH_MS } from './fleet-limits.ts'
+import { createFleetSpeed, type FleetSpeed } from './fleet-speed.ts'
 import { createLearnedWords, fromFleet, toFleet } from './fleet-words.ts'
 import type { LimitName } from './learned-limit.ts'
 import type { Draw, LimitInForce, Seen, ShareState } from './share.ts'
 
 /** One account's limits, as one process of a fleet draws on them. */
 export interface FleetAccount {
+  /** How fast its server is. */
+  readonly speed: FleetSpeed
   take(demand: Demand): Draw | null
   limit(limits: GivenLimits): void
   state(): ShareState
@@ -47,6 +50,7 @@ export function createFleetAccount(options: FleetAccountOptions): FleetAccount {
   const limits = createAccountLimits(runtime.elapsed(), false)
   const draws = createFleetDraws({ runtime, account: name, limits, fleet, onRoom, onFailure })
   const words = createLearnedWords(limits, by)
+  const speed = createFleetSpeed({ runtime, account: name, fleet, by })
   let isRead = false
   let given: GivenLimits = NO_LIMITS
   let givenElsewhere: GivenLimits = NO_LIMITS
@@ -96,6 +100,7 @@ export function createFleetAccount(options: FleetAccountOptions): FleetAccount {
   const read = async () => {
     const known = await fleet.known(name)
     words.hear(known, runtime.elapsed())
+    speed.hear(known)
     givenElsewhere = fromFleet(known)
     applyGiven()
     draws.read(known)
@@ -106,6 +111,7 @@ export function createFleetAccount(options: FleetAccountOptions): FleetAccount {
   }
 
   return Object.freeze({
+    speed,
     take(demand: Demand) {
       const nowMs = runtime.elapsed()
       spokenOfMs = askedMs = nowMs
@@ -165,6 +171,7 @@ export function createFleetAccount(options: FleetAccountOptions): FleetAccount {
         await sayGiven(nowMs)
         await read()
         await tellNews()
+        await speed.tell()
       } catch (error) {
         onFailure(error)
       }

@@ -68,6 +68,8 @@ export function createFleetShare(options: FleetShareOptions): Share {
       awake(account)
     },
     state: (name: string) => of(name).state(),
+    unsaturatedMs: (name: string) => of(name).speed.unsaturatedMs(),
+    measured: (name: string, ms: number) => of(name).speed.measured(ms),
     forgive: (name: string) => of(name).forgive(),
     onRoom(listener: (account: string) => void) {
       listeners.add(listener)

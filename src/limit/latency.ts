@@ -88,6 +88,11 @@ function isAsFew(state: Latency): boolean {
   return state.baselineAnswers < FIRM_ANSWERS && aheadOf(state) <= state.baselineAhead * AS_FEW
 }
 
+/** The stretch as a fleet judges it: by the mean that its workers have measured together, which is not this one's to doubt. */
+export function withBaseline(state: Latency, baselineMs: number): Latency {
+  return { ...state, baselineMs, baselineAnswers: FIRM_ANSWERS }
+}
+
 /** Begins a new stretch with requests sent from now on. The baseline follows what is faster; `rebase`: it becomes the mean. */
 export function nextStretch(state: Latency, meanMs: number, nowMs: number, rebase = false): Latency {
   const { baselineMs, baselineAhead, baselineAnswers, answers } = state

@@ -1,5 +1,15 @@
-import { type Concurrency, cut, grow, lowered, startConcurrency, withMax } from './concurrency.ts'
-import { AIM_RATIO, aheadOf, type Latency, meanOf, NO_LATENCY, nextStretch, timed, verdictOf } from './latency.ts'
+import { type Concurrency, cut, grow, lowered, startConcurrency, stepUp, withMax } from './concurrency.ts'
+import {
+  AIM_RATIO,
+  aheadOf,
+  type Latency,
+  meanOf,
+  NO_LATENCY,
+  nextStretch,
+  timed,
+  verdictOf,
+  withBaseline,
+} from './latency.ts'
 
 /**
  * How many requests an account may have in flight, by what answers and push-backs say: it grows while the limit is used and the server is not
@@ -18,6 +28,8 @@ export interface Load {
   readonly afterLook: number | null
   /** There has been one. */
   readonly looked: boolean
+  /** How long answers take when the server is not saturated, and when that was measured here; `null`: it has not been. */
+  readonly measured: { readonly ms: number; readonly atMs: number } | null
 }
 
 export interface Answer {
@@ -31,6 +43,10 @@ export interface Answer {
 
 const FIRST_LOOK_MS = 10_000
 const LOOK_EACH_MS = 60_000
+/** Who uses a server together looks more often: one who has just come, or was not there, is in the way of the others' look. */
+const FLEET_LOOK_EACH_MS = 30_000
+/** A fleet's measure that has risen by this says that the answers themselves take longer. */
+const RISEN = 1.3
 /** A look has so much in flight of what just keeps the server busy. */
 const LOOK_SHARE = 0.9
 /** So few in flight, of those before, that it must show whether slowness comes of how many they are. */
@@ -40,15 +56,20 @@ const MUCH_FASTER = 0.85
 
 /** The state before anything was sent. */
 export function startLoad(max: number): Load {
-  const none = { before: null, lookAtMs: null, afterLook: null, looked: false }
+  const none = { before: null, lookAtMs: null, afterLook: null, looked: false, measured: null }
   return { concurrency: startConcurrency(max), latency: NO_LATENCY, room: true, ...none }
 }
 
-/** After an answer. */
-export function answered(load: Load, { sentAtMs, tookMs, inFlight, ahead }: Answer, nowMs: number): Load {
+/**
+ * After an answer. `fleetMs`: how long others who use the same server have measured that answers take when it is not saturated; `null`: this
+ * process has it for itself, as far as it knows.
+ */
+export function answered(load: Load, answer: Answer, nowMs: number, fleetMs: number | null = null): Load {
+  const { sentAtMs, tookMs, inFlight, ahead } = answer
   const latency = timed(load.latency, sentAtMs, tookMs, ahead)
   const meanMs = meanOf(latency, inFlight)
   const timedLoad = { ...load, latency }
+  if (fleetMs !== null) return answeredAmongOthers(timedLoad, meanMs, inFlight, nowMs, fleetMs)
   if (meanMs !== null) return judged(timedLoad, meanMs, inFlight, nowMs)
   if (!load.room || load.afterLook !== null) return timedLoad
   return { ...timedLoad, concurrency: grow(load.concurrency, inFlight) }
@@ -65,7 +86,8 @@ function judged(load: Load, meanMs: number, inFlight: number, nowMs: number): Lo
     return rebased(load, meanMs, nowMs)
   }
   const verdict = verdictOf(latency, meanMs)
-  const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs) }
+  const measured = latency.baselineMs === null ? { ms: meanMs, atMs: nowMs } : load.measured
+  const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs), measured }
   if (verdict === 'room') return { ...next, room: true, lookAtMs: null, concurrency: grow(concurrency, inFlight) }
   const isUsed = inFlight >= concurrency.limit * 0.8
   if (!isUsed && verdict === 'too many') return rebased(load, meanMs, nowMs)
@@ -89,13 +111,65 @@ function judged(load: Load, meanMs: number, inFlight: number, nowMs: number): Lo
   }
 }
 
+/**
+ * Where others use the same server, what one changes shows nothing: they fill what it leaves. So nobody takes a new baseline by himself, and all
+ * who have been held up look at the same time, by the clock. Growth comes by whole stretches: a newcomer's rush would be in the way of all.
+ */
+function answeredAmongOthers(
+  load: Load,
+  meanMs: number | null,
+  inFlight: number,
+  nowMs: number,
+  fleetMs: number,
+): Load {
+  const { afterLook, lookAtMs } = load
+  if (afterLook !== null) {
+    return meanMs === null ? load : { ...lookedAt(load, afterLook, meanMs, nowMs), lookAtMs: null }
+  }
+  const latency = withBaseline(load.latency, fleetMs)
+  // What had been taken for a line was how long answers take now.
+  const isSlower = fleetMs > RISEN * (load.latency.baselineMs ?? fleetMs)
+  const concurrency = isSlower ? { ...load.concurrency, slowStart: true } : load.concurrency
+  if (lookAtMs !== null && nowMs >= lookAtMs)
+    return lookWith({ ...load, latency, concurrency }, meanMs ?? fleetMs, nowMs)
+  if (meanMs === null) return isSlower ? { ...load, latency, concurrency } : load
+  const verdict = verdictOf(latency, meanMs)
+  const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs) }
+  // What is not used up by this process is not held up by how many it may have in flight.
+  const isUsed = inFlight >= concurrency.limit * 0.8
+  if (verdict === 'room' || !isUsed)
+    return { ...next, room: true, concurrency: stepUp(concurrency, inFlight, latency.answers) }
+  const held = { ...next, room: false, lookAtMs: lookAtMs ?? nextTurn(nowMs, FLEET_LOOK_EACH_MS) }
+  const aim = verdict === 'enough' ? 1 : Math.max(0.5, (AIM_RATIO * fleetMs) / meanMs)
+  return { ...held, concurrency: lowered(concurrency, concurrency.limit * aim) }
+}
+
+/** Fewer in flight for a while than keep the server busy, if all who use it do the same. */
+function lookWith(load: Load, meanMs: number, nowMs: number): Load {
+  const { concurrency, latency } = load
+  const share = Math.min(0.5, (LOOK_SHARE * (latency.baselineMs ?? meanMs)) / meanMs)
+  return {
+    ...load,
+    room: false,
+    afterLook: concurrency.limit,
+    concurrency: lowered(concurrency, concurrency.limit * share),
+    latency: { ...nextStretch(latency, meanMs, nowMs), sinceMs: nowMs + meanMs },
+  }
+}
+
+/** The next time that is a multiple of `eachMs`: the same for all whose clocks agree. */
+function nextTurn(nowMs: number, eachMs: number): number {
+  return (Math.floor(nowMs / eachMs) + 1) * eachMs
+}
+
 /** The end of a look: with half in flight the server was not saturated, and this is how long its answers take. */
 function lookedAt(load: Load, limit: number, meanMs: number, nowMs: number): Load {
   const latency = nextStretch(load.latency, meanMs, nowMs, true)
   const concurrency = { ...load.concurrency, limit: Math.min(limit, load.concurrency.max) }
   const looked = meanMs > MUCH_FASTER * (load.latency.baselineMs ?? meanMs)
   const lookAtMs = nowMs + (looked ? LOOK_EACH_MS : FIRST_LOOK_MS)
-  return { ...load, concurrency, latency, afterLook: null, looked, lookAtMs }
+  const measured = { ms: meanMs, atMs: nowMs }
+  return { ...load, concurrency, latency, afterLook: null, looked, lookAtMs, measured }
 }
 
 /** Answers take longer for reasons of their own. */
@@ -103,6 +177,7 @@ function rebased(load: Load, meanMs: number, nowMs: number): Load {
   return {
     ...load,
     latency: nextStretch(load.latency, meanMs, nowMs, true),
+    measured: { ms: meanMs, atMs: nowMs },
     concurrency: { ...load.concurrency, slowStart: true },
     room: true,
     before: null,

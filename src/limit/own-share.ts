@@ -56,6 +56,9 @@ export function createOwnShare(runtime: Runtime): Share {
         },
       }
     },
+    // Nobody else is known to use it.
+    unsaturatedMs: () => null,
+    measured: () => undefined,
     limit(name: string, limits: GivenLimits) {
       const account = of(name)
       account.limits.give(limits, runtime.elapsed())

