@@ -121,7 +121,7 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
       const { measured } = account.load
       account.load = answered(account.load, answer, now, share.unsaturatedMs(account.name))
       const news = account.load.measured
-      if (news !== null && news !== measured) share.measured(account.name, news.ms)
+      if (news !== null && news !== measured) share.measured(account.name, news.ms, news.byAll)
     } else if (PUSH_BACK.has(cause)) {
       pushBack(account, cause, retryAfterMs, sent.sentAtMs, now)
     }

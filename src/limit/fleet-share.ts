@@ -69,7 +69,7 @@ export function createFleetShare(options: FleetShareOptions): Share {
     },
     state: (name: string) => of(name).state(),
     unsaturatedMs: (name: string) => of(name).speed.unsaturatedMs(),
-    measured: (name: string, ms: number) => of(name).speed.measured(ms),
+    measured: (name: string, ms: number, byAll: boolean) => of(name).speed.measured(ms, byAll),
     forgive: (name: string) => of(name).forgive(),
     onRoom(listener: (account: string) => void) {
       listeners.add(listener)

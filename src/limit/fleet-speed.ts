@@ -5,7 +5,7 @@ import type { FleetKnown, FleetLimits } from './fleet-limits.ts'
 export interface FleetSpeed {
   /** In ms; `null`: nobody else has said anything lately, so that this process is by itself. */
   unsaturatedMs(): number | null
-  measured(ms: number): void
+  measured(ms: number, byAll: boolean): void
   hear(known: readonly FleetKnown[]): void
   /** Says what was measured here, where it is worth a word. Rejects where the fleet's place is away. */
   tell(): Promise<void>
@@ -19,6 +19,8 @@ const COUNTS_MS = 120_000
 const ONE_LOOK_MS = 15_000
 /** Smaller by this it is another word. */
 const SMALLER = 0.97
+/** It rises by this at a time: one who was not there when all looked may have been in the way. */
+const RISE = 2
 
 /** `by` names this process to the others. */
 export function createFleetSpeed(options: {
@@ -29,13 +31,14 @@ export function createFleetSpeed(options: {
 }): FleetSpeed {
   const { runtime, account, fleet, by } = options
   let heard: { readonly ms: number; readonly sinceMs: number } | null = null
-  let own: { readonly ms: number; readonly atMs: number } | null = null
+  let own: { readonly ms: number; readonly atMs: number; readonly byAll: boolean } | null = null
   /** When another process was last heard. */
   let othersMs = Number.NEGATIVE_INFINITY
 
-  const isNews = ({ ms, atMs }: { readonly ms: number; readonly atMs: number }) => {
+  const isNews = ({ ms, atMs, byAll }: NonNullable<typeof own>) => {
     if (runtime.elapsed() - atMs > ONE_LOOK_MS) return false
-    return heard === null || atMs - heard.sinceMs > ONE_LOOK_MS || ms < heard.ms * SMALLER
+    if (heard === null || ms < heard.ms * SMALLER) return true
+    return byAll && atMs - heard.sinceMs > ONE_LOOK_MS
   }
 
   return Object.freeze({
@@ -44,8 +47,8 @@ export function createFleetSpeed(options: {
       if (heard === null || nowMs - othersMs > COUNTS_MS || nowMs - heard.sinceMs > COUNTS_MS) return null
       return heard.ms
     },
-    measured(ms: number) {
-      own = { ms, atMs: runtime.elapsed() }
+    measured(ms: number, byAll: boolean) {
+      own = { ms, atMs: runtime.elapsed(), byAll }
     },
     hear(known: readonly FleetKnown[]) {
       const word = known.find(({ kind, windowMs }) => kind === WORD.kind && windowMs === WORD.windowMs)?.learned
@@ -56,7 +59,7 @@ export function createFleetSpeed(options: {
     },
     async tell() {
       if (own === null || !isNews(own)) return
-      const ms = Math.max(1, Math.round(own.ms))
+      const ms = Math.max(1, Math.round(Math.min(own.ms, (heard?.ms ?? own.ms) * RISE)))
       own = null
       await fleet.learn(account, [{ ...WORD, limit: ms, how: 'measured' }], by)
     },

@@ -29,7 +29,17 @@ export interface Load {
   /** There has been one. */
   readonly looked: boolean
   /** How long answers take when the server is not saturated, and when that was measured here; `null`: it has not been. */
-  readonly measured: { readonly ms: number; readonly atMs: number } | null
+  readonly measured: Measured | null
+  /** Among others: slowness has held it since its last look. */
+  readonly held: boolean
+}
+
+/** How long answers were measured to take when few were in flight. */
+export interface Measured {
+  readonly ms: number
+  readonly atMs: number
+  /** Of those who use the server together all looked at that moment, or nobody else is known: it may be more than was thought. */
+  readonly byAll: boolean
 }
 
 export interface Answer {
@@ -49,6 +59,8 @@ const FLEET_LOOK_EACH_MS = 30_000
 const RISEN = 1.3
 /** A look has so much in flight of what just keeps the server busy. */
 const LOOK_SHARE = 0.9
+/** The first look of one among others goes further down: they may all have measured a line that was long already. */
+const FIRST_LOOK_SHARE = 0.3
 /** So few in flight, of those before, that it must show whether slowness comes of how many they are. */
 const FEWER = 0.75
 /** A look that finds the server faster by this was at a saturated one still. */
@@ -56,7 +68,7 @@ const MUCH_FASTER = 0.85
 
 /** The state before anything was sent. */
 export function startLoad(max: number): Load {
-  const none = { before: null, lookAtMs: null, afterLook: null, looked: false, measured: null }
+  const none = { before: null, lookAtMs: null, afterLook: null, looked: false, measured: null, held: false }
   return { concurrency: startConcurrency(max), latency: NO_LATENCY, room: true, ...none }
 }
 
@@ -86,7 +98,7 @@ function judged(load: Load, meanMs: number, inFlight: number, nowMs: number): Lo
     return rebased(load, meanMs, nowMs)
   }
   const verdict = verdictOf(latency, meanMs)
-  const measured = latency.baselineMs === null ? { ms: meanMs, atMs: nowMs } : load.measured
+  const measured = latency.baselineMs === null ? { ms: meanMs, atMs: nowMs, byAll: true } : load.measured
   const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs), measured }
   if (verdict === 'room') return { ...next, room: true, lookAtMs: null, concurrency: grow(concurrency, inFlight) }
   const isUsed = inFlight >= concurrency.limit * 0.8
@@ -123,31 +135,52 @@ function answeredAmongOthers(
   fleetMs: number,
 ): Load {
   const { afterLook, lookAtMs } = load
-  if (afterLook !== null) {
-    return meanMs === null ? load : { ...lookedAt(load, afterLook, meanMs, nowMs), lookAtMs: null }
-  }
-  const latency = withBaseline(load.latency, fleetMs)
-  // What had been taken for a line was how long answers take now.
-  const isSlower = fleetMs > RISEN * (load.latency.baselineMs ?? fleetMs)
-  const concurrency = isSlower ? { ...load.concurrency, slowStart: true } : load.concurrency
-  if (lookAtMs !== null && nowMs >= lookAtMs)
-    return lookWith({ ...load, latency, concurrency }, meanMs ?? fleetMs, nowMs)
-  if (meanMs === null) return isSlower ? { ...load, latency, concurrency } : load
+  if (afterLook !== null) return meanMs === null ? load : lookedWithOthers(load, afterLook, meanMs, nowMs)
+  const state = measuredBy(load, fleetMs)
+  if (lookAtMs !== null && nowMs >= lookAtMs) return lookWith(state, meanMs ?? fleetMs, nowMs)
+  if (meanMs === null) return state
+  const { concurrency, latency } = state
   const verdict = verdictOf(latency, meanMs)
-  const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs) }
+  const next = { ...state, before: null, latency: nextStretch(latency, meanMs, nowMs) }
   // What is not used up by this process is not held up by how many it may have in flight.
   const isUsed = inFlight >= concurrency.limit * 0.8
-  if (verdict === 'room' || !isUsed)
+  if (verdict === 'room' || !isUsed) {
     return { ...next, room: true, concurrency: stepUp(concurrency, inFlight, latency.answers) }
-  const held = { ...next, room: false, lookAtMs: lookAtMs ?? nextTurn(nowMs, FLEET_LOOK_EACH_MS) }
+  }
   const aim = verdict === 'enough' ? 1 : Math.max(0.5, (AIM_RATIO * fleetMs) / meanMs)
-  return { ...held, concurrency: lowered(concurrency, concurrency.limit * aim) }
+  return {
+    ...next,
+    room: false,
+    held: true,
+    lookAtMs: lookAtMs ?? nextTurn(nowMs, turnOf(load)),
+    concurrency: lowered(concurrency, concurrency.limit * aim),
+  }
+}
+
+/** Takes the fleet's measure over. Where that has risen, what had been taken for a line was how long answers take now. */
+function measuredBy(load: Load, fleetMs: number): Load {
+  const isSlower = fleetMs > RISEN * (load.latency.baselineMs ?? fleetMs)
+  const concurrency = isSlower ? { ...load.concurrency, slowStart: true } : load.concurrency
+  return { ...load, concurrency, latency: withBaseline(load.latency, fleetMs) }
+}
+
+/** The end of a look that others took as well, or not. */
+function lookedWithOthers(load: Load, limit: number, meanMs: number, nowMs: number): Load {
+  const byAll = (load.lookAtMs ?? 0) % FLEET_LOOK_EACH_MS === 0
+  const seen = lookedAt(load, limit, meanMs, nowMs)
+  // It looks once more with the others than it would for itself.
+  const lookAtMs = load.held ? nextTurn(nowMs, turnOf(seen)) : null
+  return { ...seen, held: false, lookAtMs, measured: { ms: meanMs, atMs: nowMs, byAll } }
+}
+
+function turnOf({ looked }: Load): number {
+  return looked ? FLEET_LOOK_EACH_MS : FIRST_LOOK_MS
 }
 
 /** Fewer in flight for a while than keep the server busy, if all who use it do the same. */
 function lookWith(load: Load, meanMs: number, nowMs: number): Load {
   const { concurrency, latency } = load
-  const share = Math.min(0.5, (LOOK_SHARE * (latency.baselineMs ?? meanMs)) / meanMs)
+  const share = Math.min(load.looked ? 0.5 : FIRST_LOOK_SHARE, (LOOK_SHARE * (latency.baselineMs ?? meanMs)) / meanMs)
   return {
     ...load,
     room: false,
@@ -168,7 +201,7 @@ function lookedAt(load: Load, limit: number, meanMs: number, nowMs: number): Loa
   const concurrency = { ...load.concurrency, limit: Math.min(limit, load.concurrency.max) }
   const looked = meanMs > MUCH_FASTER * (load.latency.baselineMs ?? meanMs)
   const lookAtMs = nowMs + (looked ? LOOK_EACH_MS : FIRST_LOOK_MS)
-  const measured = { ms: meanMs, atMs: nowMs }
+  const measured = { ms: meanMs, atMs: nowMs, byAll: true }
   return { ...load, concurrency, latency, afterLook: null, looked, lookAtMs, measured }
 }
 
@@ -177,7 +210,7 @@ function rebased(load: Load, meanMs: number, nowMs: number): Load {
   return {
     ...load,
     latency: nextStretch(load.latency, meanMs, nowMs, true),
-    measured: { ms: meanMs, atMs: nowMs },
+    measured: { ms: meanMs, atMs: nowMs, byAll: true },
     concurrency: { ...load.concurrency, slowStart: true },
     room: true,
     before: null,

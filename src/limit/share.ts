@@ -16,8 +16,8 @@ export interface Share {
   state(account: string): ShareState
   /** How long answers take while the account's server is not saturated, as others measured it who use it too; `null`: nobody does, or has said so lately. */
   unsaturatedMs(account: string): number | null
-  /** Tells them what was measured here. */
-  measured(account: string, unsaturatedMs: number): void
+  /** Tells them what was measured here; where it is not `byAll`, it counts only if it is less than what they know. */
+  measured(account: string, unsaturatedMs: number, byAll: boolean): void
   /** Somebody wants it tried again: a wait that is longer than a minute's window is forgotten. */
   forgive(account: string): void
   /** Calls back whenever an account may have room again; returns the way out. */
