@@ -79,3 +79,9 @@ export interface PastAttempt {
   readonly startedAtMs: number
   readonly requestHash: string
 }
+
+/** An earlier attempt of a row, and which one it was. */
+export interface KnownAttempt extends PastAttempt {
+  readonly id: string
+  readonly lane: LaneName
+}

@@ -171,7 +171,7 @@ export interface Job {
   readonly chunksTotal: number
   /** Chunks without all outcomes. */
   readonly openChunks: number
-  /** Totals of the chunks that are done, and corrections by late bookings. */
+  /** Totals of the chunks that are done or parked, and corrections by late bookings. */
   readonly counters: Counters
   readonly settings: JobSettings
   /** Hash over the input's bytes as read, known when intake is complete. */

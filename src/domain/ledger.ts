@@ -54,6 +54,13 @@ export interface PromptCacheUse {
   readonly savedNano: NanoUsd | null
 }
 
+/** What attempts saved that went by batch. */
+export interface BatchUse {
+  readonly attempts: number
+  /** What the same tokens would have cost live, less what they cost; `null`: no price is known. */
+  readonly savedNano: NanoUsd | null
+}
+
 /** The ledger of a job in sums; attempts that are still open are in `open` alone. */
 export interface Ledger extends LedgerSums {
   readonly booked: number
@@ -70,6 +77,7 @@ export interface Ledger extends LedgerSums {
   readonly byModel: readonly ModelSums[]
   readonly prices: readonly BookedPrice[]
   readonly promptCache: PromptCacheUse
+  readonly batch: BatchUse
 }
 
 export const NO_SUMS: LedgerSums = Object.freeze({
@@ -120,6 +128,7 @@ export function ledgerOf(parts: readonly LedgerPart[]): Ledger {
     byModel: byModel(ended),
     prices: pricesIn(ended),
     promptCache: promptCacheUse(ended),
+    batch: batchUse(ended),
   }
 }
 
@@ -166,6 +175,19 @@ function cacheSavings({ price, ...sums }: LedgerPart): NanoUsd | null {
   const without = costOf({ ...usage, cachedInputTokens: 0, cacheWriteTokens: 0 }, price)
   const cost = costOf(usage, price)
   return without === null || cost === null ? null : without - cost
+}
+
+function batchUse(parts: readonly LedgerPart[]): BatchUse {
+  const byBatch = parts.filter(({ lane }) => lane === 'batch')
+  const savings = byBatch.map(batchSavings).filter((saved) => saved !== null)
+  const savedNano = savings.length === 0 ? null : savings.reduce((sum, saved) => sum + saved, 0)
+  return { attempts: total(byBatch).attempts, savedNano }
+}
+
+function batchSavings({ price, costNano }: LedgerPart): NanoUsd | null {
+  if (price === null) return null
+  const permille = price.lanePermille ?? 1000
+  return permille === 0 ? null : Math.round((costNano * (1000 - permille)) / permille)
 }
 
 const DAY_MS = 86_400_000

@@ -19,6 +19,9 @@ export interface ModelTarget {
   readonly params: ModelParams
 }
 
+/** How much of the output schema a server takes: it as such, only that JSON is wanted, or nothing but words. */
+export type SchemaLevel = 'schema' | 'json' | 'words'
+
 export interface Message {
   readonly role: 'user' | 'assistant'
   readonly text: string

@@ -89,7 +89,9 @@ export interface OutputSpec {
 }
 
 export interface ExecutionSpec {
-  readonly lane: 'live'
+  readonly lane: 'live' | 'batch'
+  /** Where the lane is `batch`; else absent. */
+  readonly batch?: BatchSpec
   /** `null`: 200, or a twentieth of a smaller job, at least 10. */
   readonly chunkRows: number | null
   readonly chunksInFlight: number
@@ -101,7 +103,18 @@ export interface ExecutionSpec {
   readonly cache: 'off' | 'job' | 'spec' | 'tenant'
 }
 
-/** What a job may use at most; `null`: no end. `sluice set` may say otherwise while the job lives. */
+/** How a job goes through its provider's batch API. */
+export interface BatchSpec {
+  /** How rows are asked again that failed in a batch, or did not fit. */
+  readonly retry: 'batch' | 'live'
+  /** Requests in one batch at the most; `null`: as many as the provider takes. */
+  readonly requests: number | null
+  /** Tokens of input that the provider keeps waiting for this account and model at the most; `null`: it is found out. */
+  readonly queueTokens: number | null
+  /** Longest pause between two looks at a batch, ms. */
+  readonly pollMs: number
+}
+
 /** What the account may send, where it is not left to the provider's word: requests, tokens, input and output tokens a minute, and a day. */
 export interface LimitsSpec {
   readonly rpm: number | null
@@ -112,6 +125,7 @@ export interface LimitsSpec {
   readonly tpd: number | null
 }
 
+/** What a job may use at most; `null`: no end. `sluice set` may say otherwise while the job lives. */
 export interface BudgetSpec {
   readonly usdNano: NanoUsd | null
   /** Input and output tokens of all attempts. */

@@ -105,7 +105,7 @@ function write(said: Said, ask: Ask): string {
       cache_creation_input_tokens: said.cacheWriteTokens,
       cache_read_input_tokens: said.cachedTokens,
       output_tokens: said.outputTokens,
-      service_tier: 'standard',
+      service_tier: said.inBatch ? 'batch' : 'standard',
     },
   })
 }

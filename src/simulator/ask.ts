@@ -37,6 +37,8 @@ export interface Said {
   readonly outputTokens: number
   /** The model as answered: never a name that a real one answers with. */
   readonly model: string
+  /** Asked in a batch. */
+  readonly inBatch: boolean
   /** Unique among this simulator's answers. */
   readonly id: string
   /** Whole seconds since 1970. */

@@ -1,17 +1,9 @@
+import { BATCH_FLAGS, batchContradictions, batchOptionsOf } from './batch/flags.ts'
 import { ASK_FAULTS, BODY_FAULTS, type Fault } from './fault.ts'
+import { changeOf, EXPECTED, numberAt, parseValue, type SimulatorFlag, type Values } from './flag-value.ts'
 import type { LimitChange } from './limits.ts'
 import type { SimulatorOptions } from './options.ts'
-import { ANY_MODEL, createBiller, DEFAULT_SIMULATED_PRICE } from './price.ts'
-
-type FlagKind = 'change' | 'share' | 'duration' | 'count' | 'integer' | 'price' | 'switch'
-
-/** One flag of `sluice simulate`. */
-export interface SimulatorFlag {
-  /** As it is typed, without the dashes. */
-  readonly name: string
-  readonly kind: FlagKind
-  readonly help: string
-}
+import { ANY_MODEL, DEFAULT_SIMULATED_PRICE } from './price.ts'
 
 const FAULT_HELP: Readonly<Record<Fault, string>> = {
   rate_limited: 'share of requests answered 429 with retry-after',
@@ -65,10 +57,11 @@ export const SIMULATOR_FLAGS: readonly SimulatorFlag[] = Object.freeze([
   },
   { name: 'price-cached-input', kind: 'price', help: 'USD per million cached input tokens (default: as input)' },
   { name: 'price-cache-write', kind: 'price', help: 'USD per million tokens written to the cache (default: as input)' },
+  ...BATCH_FLAGS,
 ] satisfies readonly SimulatorFlag[])
 
 export type ParsedFlags =
-  | { readonly ok: true; readonly options: Omit<SimulatorOptions, 'nowMs'> }
+  | { readonly ok: true; readonly options: Omit<SimulatorOptions, 'nowMs' | 'after'> }
   | { readonly ok: false; readonly errors: readonly string[] }
 
 type Given = Readonly<Record<string, string | number | boolean | undefined>>
@@ -93,66 +86,6 @@ export function parseSimulatorFlags(given: Given): ParsedFlags {
   return errors.length > 0 ? { ok: false, errors } : { ok: true, options: optionsOf(values) }
 }
 
-const EXPECTED: Readonly<Record<FlagKind, string>> = {
-  change: 'a time and limits, such as 60s:rpm=300 or 60s:rpm=300,tpm=30000',
-  share: 'a share such as 0.2 or 20%',
-  duration: 'a duration such as 200ms, 2s or 1m',
-  count: 'a whole number above 0',
-  integer: 'a whole number, 0 or more',
-  price: 'USD per million tokens, such as 0.25',
-  switch: 'no value',
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = { '': 1, ms: 1, s: 1000, m: 60_000 }
-
-function parseValue(kind: FlagKind, raw: string | number | true): number | string | boolean | null {
-  if (kind === 'switch') return raw === true ? true : null
-  if (raw === true) return null
-  const text = String(raw).trim()
-  if (kind === 'share') return shareOf(text)
-  if (kind === 'duration') return durationOf(text)
-  if (kind === 'change') return changeOf(text) === null ? null : text
-  if (kind === 'price') return isPrice(text) ? text : null
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : null
-  return kind === 'count' && value === 0 ? null : value
-}
-
-function shareOf(text: string): number | null {
-  const match = /^(\d+(?:\.\d+)?|\.\d+)(%?)$/.exec(text)
-  if (match === null) return null
-  const value = Number(match[1]) / (match[2] === '%' ? 100 : 1)
-  return value <= 1 ? value : null
-}
-
-function durationOf(text: string): number | null {
-  const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|)$/.exec(text)
-  return match === null ? null : Number(match[1]) * (UNIT_MS[match[2] as string] as number)
-}
-
-function changeOf(text: string): LimitChange | null {
-  const match = /^([^:]+):(rpm|tpm)=(\d{1,15})(?:,(rpm|tpm)=(\d{1,15}))?$/.exec(text)
-  const afterMs = match === null ? null : durationOf(match[1] as string)
-  if (match === null || afterMs === null || Number(match[3]) === 0 || Number(match[5]) === 0) return null
-  const second = match[4] === undefined ? {} : { [match[4]]: Number(match[5]) }
-  return { afterMs, [match[2] as string]: Number(match[3]), ...second }
-}
-
-function isPrice(text: string): boolean {
-  try {
-    createBiller({ [ANY_MODEL]: { input: text, output: text } })
-    return true
-  } catch {
-    return false
-  }
-}
-
-type Values = ReadonlyMap<string, number | string | boolean>
-
-const numberAt = (values: Values, name: string): number | null => {
-  const value = values.get(name)
-  return typeof value === 'number' ? value : null
-}
-
 function contradictions(values: Values): readonly string[] {
   const errors: string[] = []
   for (const faults of [ASK_FAULTS, BODY_FAULTS]) {
@@ -167,10 +100,10 @@ function contradictions(values: Values): readonly string[] {
   const extraP99 = numberAt(values, 'extra-output-p99')
   if (extraP99 !== null && extraP99 < (numberAt(values, 'extra-output') ?? Number.POSITIVE_INFINITY))
     errors.push('--extra-output-p99: expected --extra-output beside it, and at least that')
-  return errors
+  return [...errors, ...batchContradictions(values)]
 }
 
-function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs'> {
+function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs' | 'after'> {
   const number = (name: string) => numberAt(values, name)
   const medianMs = number('latency') ?? 0
   const extra = number('extra-output') ?? 0
@@ -201,5 +134,6 @@ function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs'> {
         ...(values.has('price-cache-write') && { cacheWrite: String(values.get('price-cache-write')) }),
       },
     },
+    batches: batchOptionsOf(values),
   }
 }

@@ -1,3 +1,4 @@
+import { type BatchOptions, resolveBatchOptions } from './batch/options.ts'
 import { type FaultShares, NO_FAULTS } from './fault.ts'
 import type { SimulatedLatency } from './latency.ts'
 import type { SimulatedLimits } from './limits.ts'
@@ -31,6 +32,10 @@ export interface SimulatorOptions {
   readonly quotaRequests?: number | null
   /** Prices by model; `*` stands for all others. @default 0.25 and 2.00 */
   readonly prices?: Readonly<Record<string, SimulatedPrice>>
+  /** @default batches are done at once, and nothing goes wrong */
+  readonly batches?: Partial<BatchOptions>
+  /** Calls back after `ms`, unless cancelled through the returned function: batches go on by it. @default they go on when they are looked at */
+  readonly after?: (ms: number, callback: () => void) => () => void
 }
 
 /** How heavy the tail of the bill is. */
@@ -55,6 +60,8 @@ export type ResolvedOptions = Readonly<{
   badKey: boolean
   quotaRequests: number | null
   prices: Readonly<Record<string, SimulatedPrice>>
+  batches: BatchOptions
+  after: NonNullable<SimulatorOptions['after']> | null
 }>
 
 /** The options with their defaults filled in. Throws a `RangeError` where the shares of faults add up to more than a whole. */
@@ -76,6 +83,8 @@ export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
     badKey: options.badKey ?? false,
     quotaRequests: options.quotaRequests ?? null,
     prices: options.prices ?? {},
+    batches: resolveBatchOptions(options.batches),
+    after: options.after ?? null,
   })
 }
 

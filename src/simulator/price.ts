@@ -20,8 +20,8 @@ export const DEFAULT_SIMULATED_PRICE: SimulatedPrice = Object.freeze({
 /** The name in a price list that stands for every other model. */
 export const ANY_MODEL = '*'
 
-/** What a request costs at its model's price, in whole nano-dollars, rounded half up once. */
-export type Biller = (model: string, used: BilledTokens) => number
+/** What a request costs at its model's price, or `permille` thousandths of it, in whole nano-dollars, rounded half up once. */
+export type Biller = (model: string, used: BilledTokens, permille?: number) => number
 
 /** What a request used, as it is billed: cached and written tokens are parts of the input. */
 export type BilledTokens = Pick<Said, 'inputTokens' | 'cachedTokens' | 'cacheWriteTokens' | 'outputTokens'>
@@ -30,14 +30,14 @@ export type BilledTokens = Pick<Said, 'inputTokens' | 'cachedTokens' | 'cacheWri
 export function createBiller(prices: Readonly<Record<string, SimulatedPrice>>): Biller {
   const list = new Map(Object.entries(prices).map(([model, price]) => [model, nanoPrice(price)]))
   const rest = list.get(ANY_MODEL) ?? nanoPrice(DEFAULT_SIMULATED_PRICE)
-  return (model, { inputTokens, cachedTokens, cacheWriteTokens, outputTokens }) => {
+  return (model, { inputTokens, cachedTokens, cacheWriteTokens, outputTokens }, permille = 1000) => {
     const price = list.get(model) ?? rest
     const sum =
       BigInt(inputTokens - cachedTokens - cacheWriteTokens) * price.input +
       BigInt(cachedTokens) * price.cachedInput +
       BigInt(cacheWriteTokens) * price.cacheWrite +
       BigInt(outputTokens) * price.output
-    return Number((sum + 500_000n) / 1_000_000n)
+    return Number((sum * BigInt(permille) + 500_000_000n) / 1_000_000_000n)
   }
 }
 

@@ -9,8 +9,11 @@ export interface RequestRecord {
   readonly timeMs: number
   /** The client's own id of the attempt (header `x-sluice-attempt`), where it sent one. */
   readonly attempt: string | null
+  /** The batch in which it was asked, and its id there; `null`: it came by itself. */
+  readonly batch: string | null
+  readonly customId: string | null
   readonly model: string
-  /** `0`: the connection was reset. */
+  /** `0`: the connection was reset; in a batch, no status was given. */
   readonly status: number
   /** The fault that struck, or why the request was turned away. */
   readonly fault: string | null
@@ -30,6 +33,9 @@ export interface RequestLogLine {
   readonly seq: number
   readonly time: number
   readonly attempt: string | null
+  /** Of requests that came in a batch. */
+  readonly batch?: string
+  readonly custom_id?: string | null
   /** Of the body. */
   readonly sha256: string
   readonly model: string
@@ -65,6 +71,7 @@ function lineOf(record: RequestRecord, body: string, aborted: boolean): RequestL
     seq: record.seq,
     time: record.timeMs,
     attempt: record.attempt,
+    ...(record.batch !== null && { batch: record.batch, custom_id: record.customId }),
     sha256: nameOf(body),
     model: record.model,
     status: record.status,

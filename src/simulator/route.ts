@@ -27,12 +27,17 @@ const MODELS: Route = Object.freeze({
 
 /** The provider's endpoint that a method and path belong to, by the path's end: a base URL may put anything before it. */
 export function routeOf(method: string, path: string): Route {
-  const query = path.indexOf('?')
-  const bare = query < 0 ? path : path.slice(0, query)
+  const bare = pathOnly(path)
   if (method === 'GET' && bare.endsWith('/models')) return MODELS
   if (method !== 'POST') return UNKNOWN
   if (bare.endsWith('/chat/completions')) return CHAT
   if (bare.endsWith('/responses')) return RESPONSES
   if (bare.endsWith('/messages')) return MESSAGES
   return bare.endsWith(':generateContent') ? GEMINI : UNKNOWN
+}
+
+/** A path without its query. */
+export function pathOnly(path: string): string {
+  const query = path.indexOf('?')
+  return query < 0 ? path : path.slice(0, query)
 }

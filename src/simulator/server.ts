@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import type { SimulatedReply } from './exchange.ts'
 import { openRequestLog, type RequestLog } from './request-log.ts'
 import type { Simulator } from './simulator.ts'
@@ -26,6 +28,7 @@ export interface SimulatorServer {
 
 export const DEFAULT_SIMULATOR_PORT = 4778
 const STATS_PATH = '/__simulator/stats'
+const BATCHES_PATH = '/__simulator/batches'
 /** Larger bodies are refused: no provider takes a prompt of this size. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
 
@@ -37,6 +40,7 @@ export async function startSimulatorServer(
   const host = options.host ?? '127.0.0.1'
   const log = typeof options.requestLog === 'string' ? openRequestLog(options.requestLog) : null
   // Idle connections stay open: a pool that keeps them longer than we do would meet resets that nobody asked for.
+  if (log !== null) simulator.batches.logTo(log.write)
   const service: Service = { simulator, log: log?.write ?? null, after: options.after, waiting: new Set() }
   const server = createServer({ keepAliveTimeout: 0, requestTimeout: 0 }, (request, response) => {
     serve(service, request, response)
@@ -58,6 +62,7 @@ export async function startSimulatorServer(
       })
       // The sockets' own close events may still be under way; the log must not be closed before its last lines.
       for (const giveUp of service.waiting) giveUp()
+      await simulator.close()
       log?.close()
     },
   })
@@ -84,7 +89,22 @@ interface Service {
 function serve(service: Service, request: IncomingMessage, response: ServerResponse): void {
   const { simulator, log } = service
   if (request.url === STATS_PATH) {
-    end(response, 200, { 'content-type': 'application/json' }, JSON.stringify(simulator.stats()))
+    endWithJson(response, simulator.stats())
+    return
+  }
+  const path = request.url ?? '/'
+  if (path.startsWith(BATCHES_PATH)) {
+    // What is said of batches is final where the caller waits for the answers that are being worked out.
+    const settled = path.includes('settle') ? simulator.batches.settled() : Promise.resolve()
+    settled.then(
+      () => endWithJson(response, simulator.batches.report()),
+      (error: unknown) => response.destroy(error as Error),
+    )
+    return
+  }
+  if (simulator.batches.takes(request.method ?? 'GET', path)) {
+    // A client that leaves in the middle of a call is told nothing.
+    serveBatch(simulator, request, response).catch(() => request.socket.destroy())
     return
   }
   const chunks: Buffer[] = []
@@ -97,7 +117,7 @@ function serve(service: Service, request: IncomingMessage, response: ServerRespo
   request.on('end', () => {
     const body = (chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)).toString()
     const headers = request.headers as Readonly<Record<string, string | undefined>>
-    const reply = simulator.handle({ method: request.method ?? 'GET', path: request.url ?? '/', headers, body })
+    const reply = simulator.handle({ method: request.method ?? 'GET', path, headers, body })
     const note = log === null ? null : (aborted: boolean) => log(reply.record, body, aborted)
     if (reply.delayMs <= 0) deliver(reply, note, request.socket, response)
     else deliverLater(service, reply, note, request.socket, response)
@@ -106,6 +126,20 @@ function serve(service: Service, request: IncomingMessage, response: ServerRespo
 
 /** Takes down what became of one request. */
 type Note = (aborted: boolean) => void
+
+/** A call of a batch API: what is sent and what comes back streams. */
+async function serveBatch(simulator: Simulator, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const headers = request.headers as Readonly<Record<string, string | undefined>>
+  const { method = 'GET', url: path = '/' } = request
+  const origin = `http://${headers.host ?? 'localhost'}`
+  const reply = await simulator.batches.handle({ method, path, headers, origin, body: request })
+  if (reply.kind === 'reset') request.socket.resetAndDestroy()
+  else if (typeof reply.body === 'string') end(response, reply.status, reply.headers, reply.body)
+  else {
+    response.writeHead(reply.status, reply.headers)
+    await pipeline(Readable.from(reply.body), response)
+  }
+}
 
 function deliverLater(
   { after, waiting }: Service,
@@ -135,6 +169,10 @@ function deliver(reply: SimulatedReply, note: Note | null, socket: Socket, respo
   note?.(socket.destroyed)
   if (reply.kind === 'reset') socket.resetAndDestroy()
   else end(response, reply.status, reply.headers, reply.body)
+}
+
+function endWithJson(response: ServerResponse, value: object): void {
+  end(response, 200, { 'content-type': 'application/json' }, JSON.stringify(value))
 }
 
 function end(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, body: string): void {

@@ -8,7 +8,7 @@ import { drawLogNormal } from './latency.ts'
 import type { Limits } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { Biller } from './price.ts'
-import type { PromptCache } from './prompt-cache.ts'
+import type { PromptCache, PromptCacheUse } from './prompt-cache.ts'
 import type { RequestRecord } from './request-log.ts'
 
 /** Every reply carries it, so that no client can take the simulator for a provider. */
@@ -26,7 +26,12 @@ export interface House {
   readonly countsAsks: boolean
   /** Requests that were answered, and so paid for. */
   answered: number
+  /** Requests that arrived, by themselves or in batches. */
+  arrived: number
 }
+
+/** What a batch charges, in thousandths of the price. */
+const BATCH_PERMILLE = 500
 
 /** One request on its way through the house. */
 export interface Visit {
@@ -34,6 +39,8 @@ export interface Visit {
   readonly request: SimulatedRequest
   readonly seq: number
   readonly shape: Shape
+  /** Where it stands, if it came in a batch. */
+  readonly place: { readonly batch: string; readonly customId: string | null } | null
   /** The body's name for the draws; worked out only where something is drawn. */
   readonly bodyName: () => string
 }
@@ -45,9 +52,12 @@ export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: n
   const composed = composeAnswer(ask, fault, seed, () => drawOf(seed, visit.bodyName(), 'spoil', count))
   const createdS = Math.floor(nowMs() / 1000)
   const model = answeringModel(ask.model)
-  const cache = house.promptCache.use(shape, ask, nowMs() + delayMs)
+  const isUncached = visit.place !== null && house.options.batches.uncached
+  const cache = isUncached ? NO_CACHE : house.promptCache.use(shape, ask, nowMs() + delayMs)
   const outputTokens = withExtra(visit, ask, composed.outputTokens)
-  const said = { ...composed, ...cache, outputTokens, inputTokens: ask.inputTokens, model, id: `sim${seq}`, createdS }
+  const inBatch = visit.place !== null
+  const named = { model, id: `sim${seq}`, createdS, inBatch }
+  const said = { ...composed, ...cache, ...named, outputTokens, inputTokens: ask.inputTokens }
   house.answered += 1
   const record: RequestRecord = {
     ...recordOf(visit, ask.model, 200),
@@ -56,11 +66,13 @@ export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: n
     ...cache,
     inputTokens: said.inputTokens,
     outputTokens: said.outputTokens,
-    costNano: house.bill(ask.model, said),
+    costNano: house.bill(ask.model, said, inBatch ? BATCH_PERMILLE : 1000),
   }
   const headers = { ...headersOf(visit), 'content-type': 'application/json' }
   return { kind: 'response', status: 200, headers, body: shape.write(said, ask), delayMs, record }
 }
+
+const NO_CACHE: PromptCacheUse = Object.freeze({ cachedTokens: 0, cacheWriteTokens: 0 })
 
 /** What is billed for an answer of so many tokens; never more than was asked for. */
 function withExtra({ house, bodyName }: Visit, { maxOutputTokens }: Ask, tokens: number): number {
@@ -103,11 +115,13 @@ function headersOf({ house, shape, seq }: Visit): Record<string, string> {
 }
 
 /** The record of a visit that has cost nothing yet. */
-export function recordOf({ house, request, seq }: Visit, model: string, status: number): RequestRecord {
+export function recordOf({ house, request, seq, place }: Visit, model: string, status: number): RequestRecord {
   return {
     seq,
     timeMs: house.options.nowMs(),
     attempt: request.headers['x-sluice-attempt'] ?? null,
+    batch: place?.batch ?? null,
+    customId: place?.customId ?? null,
     model,
     status,
     fault: null,
