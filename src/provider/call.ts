@@ -31,6 +31,34 @@ export class RefusedReply extends Error {
   override readonly name = 'RefusedReply'
 }
 
+/** A call that never leaves the process: its requests are answered with `replies` in turn, without a clock; the one after the last fails. */
+export function stagedCall(replies: readonly WireReply[]): Call {
+  const waiting = [...replies]
+  let request: WireRequest | null = null
+  let reply: WireReply | null = null
+  let earlier: Usage | null = null
+  const call: OpenCall = {
+    endedBy: () => null,
+    request: () => request,
+    reply: () => reply,
+    earlierUsage: () => earlier,
+    async send(url, headers, body) {
+      if (reply !== null) earlier = addUsage(earlier, usageIn(parseJson(textOf(reply))))
+      request = { url, headers, body, cancellation: NEVER_CANCELLED }
+      reply = waiting.shift() ?? null
+      if (reply === null) throw NO_MORE_REPLIES
+      return reply
+    },
+    close: () => undefined,
+  }
+  return call
+}
+
+const NEVER_CANCELLED: Cancellation = Object.freeze({ onCancel: () => undefined })
+
+/** What a staged call ends in when nothing is left to answer it; one for all, for a stack would cost more than the rest. */
+const NO_MORE_REPLIES = new Error('nothing is staged for this request')
+
 interface OpenCall extends Call {
   /** Sends one request of the call and notes the reply. */
   send(url: string, headers: Readonly<Record<string, string>>, body: string): Promise<WireReply>

@@ -3,12 +3,12 @@ import type { Completion } from '../domain/completion.ts'
 import { type ModelParams, type ModelRequest, mayHaveFixed } from '../domain/request.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Api, SdkModel } from './api.ts'
-import { asSignal, type Call, callFetch, openCall } from './call.ts'
+import { createBatchCodec } from './batch-codec.ts'
+import { asSignal, type Call, callFetch, openCall, stagedCall } from './call.ts'
 import { concludeAnswer, concludeFailure, type Ended } from './conclude.ts'
 import { type CallSettings, PLAIN_TEXT, toCallOptions } from './encode.ts'
 import type { CompleteOptions, Model, Preview } from './model.ts'
-import type { PreparedSchema } from './schema.ts'
-import { createSchemaLevels } from './schema-levels.ts'
+import { type AskedSchema, createSchemaLevels } from './schema-levels.ts'
 import type { Exchange, WireReply } from './wire.ts'
 
 export interface LiveModelSettings {
@@ -48,64 +48,59 @@ export function createLiveModel(settings: LiveModelSettings): Model {
     return made
   }
 
-  const generate = (sdk: SdkModel, request: ModelRequest, prepared: PreparedSchema | null, call: Call) => {
+  const generate = async (request: ModelRequest, asked: AskedSchema | null, call: Call) => {
+    const sdk = await connecting
     const options = settingsOf(request.target.params, sdk)
     const mark = mayHaveFixed(request, settings.cachesFrom) ? api.cacheMark : null
-    return sdk.model.doGenerate(toCallOptions(request, prepared?.ask ?? PLAIN_TEXT, options, mark, asSignal(call)))
+    const ask = asked?.prepared.ask ?? PLAIN_TEXT
+    return sdk.model.doGenerate(toCallOptions(request, ask, options, mark, asSignal(call)))
   }
 
-  async function complete(request: ModelRequest, options: CompleteOptions): Promise<Completion> {
-    const sdk = await connecting
-    const startedAt = runtime.elapsed()
-    const prepared = request.schema === null ? null : schemas.prepared(request.schema)
-    const call = openCall(runtime, exchange, options, settings.local)
-    const ended = (): Ended => ({ call, api, key, nowMs: runtime.now(), latencyMs: runtime.elapsed() - startedAt })
+  /** What came of a call. `latency` is read when it has ended. */
+  async function conclude(request: ModelRequest, asked: AskedSchema | null, call: Call, latency: () => number) {
+    const ended = (): Ended => ({ call, api, key, nowMs: runtime.now(), latencyMs: latency() })
     let result: LanguageModelV4GenerateResult
     try {
-      result = await generate(sdk, request, prepared, call)
+      result = await generate(request, asked, call)
     } catch (thrown) {
       const { completion, aboutSchema } = concludeFailure(thrown, ended())
-      return aboutSchema && prepared !== null ? plainer(request, prepared, completion) : completion
+      return aboutSchema && asked !== null ? plainer(request, asked, completion) : completion
     } finally {
       call.close()
     }
     const completion = concludeAnswer(result, ended())
-    if (prepared === null || !completion.ok) return completion
-    return { ...completion, text: prepared.restore(completion.text) }
+    if (asked === null || !completion.ok) return completion
+    return { ...completion, text: asked.prepared.restore(completion.text) }
   }
 
   /** The refusal of a schema as a failure that another try may mend. */
-  function plainer(request: ModelRequest, prepared: PreparedSchema, completion: Completion): Completion {
-    if (completion.ok || request.schema === null || !schemas.lower(request.schema, prepared)) return completion
+  function plainer(request: ModelRequest, asked: AskedSchema, completion: Completion): Completion {
+    if (completion.ok || request.schema === null || !schemas.lower(request.schema, asked)) return completion
     return { ...completion, failure: { ...completion.failure, retryable: true } }
   }
 
+  async function complete(request: ModelRequest, options: CompleteOptions): Promise<Completion> {
+    await connecting
+    const startedAt = runtime.elapsed()
+    const asked = request.schema === null ? null : schemas.asked(request.schema)
+    const call = openCall(runtime, exchange, options, settings.local)
+    return conclude(request, asked, call, () => runtime.elapsed() - startedAt)
+  }
+
   async function preview(request: ModelRequest): Promise<Preview> {
-    const sdk = await connecting
-    const prepared = request.schema === null ? null : schemas.prepared(request.schema)
-    const never = new AbortController().signal
-    const call = openCall(
-      runtime,
-      async () => sampleReply(api),
-      { timeoutMs: 60_000, signal: never, attemptId: 'preview' },
-      false,
-    )
-    try {
-      const { warnings } = await generate(sdk, request, prepared, call)
-      const sent = call.request()
-      const { notes } = settingsOf(request.target.params, sdk)
-      const note = prepared?.note == null ? [] : [prepared.note]
-      return {
-        url: sent?.url ?? '',
-        body: sent?.body ?? '',
-        warnings: [...note, ...notes, ...warnings.map(warningText)],
-      }
-    } finally {
-      call.close()
+    const asked = request.schema === null ? null : schemas.asked(request.schema)
+    const call = stagedCall([sampleReply(api)])
+    const { warnings } = await generate(request, asked, call)
+    const { notes } = settingsOf(request.target.params, await connecting)
+    const note = asked?.prepared.note == null ? [] : [asked.prepared.note]
+    return {
+      url: call.request()?.url ?? '',
+      body: call.request()?.body ?? '',
+      warnings: [...note, ...notes, ...warnings.map(warningText)],
     }
   }
 
-  return Object.freeze({ complete, preview })
+  return Object.freeze({ complete, preview, ...createBatchCodec({ api, key, schemas, generate, conclude }) })
 }
 
 function sampleReply(api: Api): WireReply {

@@ -41,6 +41,8 @@ export function classifyNetwork(thrown: unknown, secret: string | null): Failure
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') {
     return failure('timeout', 'no answer in time', { providerCode: code })
   }
+  if (code === 'SILENCE')
+    return failure('timeout', 'nothing moved on the connection for too long', { providerCode: code })
   // A proxy's own page, or a reply packed in another way than it says.
   if (code?.startsWith('Z_') || code?.startsWith('ERR__ERROR_')) {
     return failure('connection', 'the reply could not be unpacked', { providerCode: code })
@@ -48,6 +50,28 @@ export function classifyNetwork(thrown: unknown, secret: string | null): Failure
   const known = code === null ? undefined : MEANINGS[code]
   const words = known ?? (thrown instanceof Error && thrown.message !== '' ? thrown.message : 'the connection broke')
   return failure('connection', cleanMessage(words, secret), { providerCode: code })
+}
+
+/** Failures from before a connection stood: the other side has not heard of the request. */
+const NOT_HEARD: readonly string[] = [
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EPROTO',
+  'CERT_HAS_EXPIRED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+]
+
+/** Whether an error that the network threw says for certain that the request was never heard. */
+export function wasNotHeard(thrown: unknown): boolean {
+  return NOT_HEARD.includes(codeOf(thrown) ?? '')
 }
 
 /** The code of an error or of what caused it: happy eyeballs hide the true one in an AggregateError. */

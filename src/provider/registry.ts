@@ -3,8 +3,9 @@ import type { PriceSpec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { apiOf } from './api.ts'
+import { batchProtocol, createBatchKinds } from './batch-kind.ts'
 import { createLiveModel } from './live-model.ts'
-import type { Model, Models } from './model.ts'
+import type { EncodedRequest, Model, Models } from './model.ts'
 import { priceOf, specPrice } from './prices.ts'
 import { cachesFrom } from './prompt-cache.ts'
 import { type Address, isLoopback, readKey, resolveTarget } from './target.ts'
@@ -16,7 +17,7 @@ export interface ModelsOptions {
   readonly env: (name: string) => string | undefined
   readonly runtime: Runtime
   /** Default: one over undici. */
-  readonly transport?: Transport
+  readonly transport?: Pick<Transport, 'exchange' | 'close'>
   /** Answers `simulator/<name>` in this process, as an OpenAI-compatible server would; without it such a target needs a base_url. */
   readonly simulator?: SimulatedServer
 }
@@ -26,6 +27,9 @@ export interface SimulatedServer {
   /** What it charges. */
   readonly price: PriceSpec
 }
+
+/** What all of them ask for batches (providers.md: OpenAI, Anthropic, Gemini, Azure, Mistral, Groq). */
+const HALF_PRICE = Object.freeze({ priceLanePermille: 500 })
 
 /** The models that this process can reach. Each target is opened once; its key is read then, and stays in here. */
 export function createModels(options: ModelsOptions): Models {
@@ -67,6 +71,13 @@ export function createModels(options: ModelsOptions): Models {
     return model
   }
 
+  const account = (target: ModelTarget): string => {
+    const { provider, model, baseUrl, keyEnv } = resolveTarget(target)
+    const key = keyEnv[0] === undefined ? '' : ` with ${keyEnv[0]}`
+    return `${provider}/${model} at ${baseUrl.host}${baseUrl.pathname.replace(/\/+$/, '')}${key}`
+  }
+  const kindOf = createBatchKinds()
+
   return Object.freeze({
     open,
     price(target: ModelTarget, own: PriceSpec | null) {
@@ -77,11 +88,9 @@ export function createModels(options: ModelsOptions): Models {
       return priceOf(address, own, runtime.now())
     },
     cachesFrom: (target: ModelTarget) => cachesFrom(resolveTarget(target)),
-    account(target: ModelTarget) {
-      const { provider, model, baseUrl, keyEnv } = resolveTarget(target)
-      const key = keyEnv[0] === undefined ? '' : ` with ${keyEnv[0]}`
-      return `${provider}/${model} at ${baseUrl.host}${baseUrl.pathname.replace(/\/+$/, '')}${key}`
-    },
+    account,
+    batchKind: (target: ModelTarget, encoded: EncodedRequest) => kindOf(account(target), target, encoded),
+    batches: (target: ModelTarget) => (batchProtocol(resolveTarget(target)) === null ? null : HALF_PRICE),
     close: () => transport.close(),
   })
 }

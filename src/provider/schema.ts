@@ -1,12 +1,9 @@
 import type { JSONSchema7 } from '@ai-sdk/provider'
-import type { JsonSchema } from '../domain/request.ts'
+import type { JsonSchema, SchemaLevel } from '../domain/request.ts'
 import type { Ask } from './encode.ts'
 import { restoreOptional } from './restore-optional.ts'
 import type { SchemaDialect } from './schema-dialect.ts'
 import { NotStrict, tightenSchema } from './tighten.ts'
-
-/** How much of the output schema a server takes: it as such, only that JSON is wanted, or nothing but words. */
-export type SchemaLevel = 'schema' | 'json' | 'words'
 
 /** An output schema made ready for one provider. */
 export interface PreparedSchema {

@@ -1,7 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib'
 import type { Dispatcher, Pool } from 'undici'
+import type { Http, HttpBody } from './http.ts'
+import { unpackedStream } from './unpacked-stream.ts'
 import type { Exchange, WireReply, WireRequest } from './wire.ts'
 
 export interface TransportOptions {
@@ -16,6 +19,8 @@ export interface TransportOptions {
 /** The sockets of this process: HTTP/1.1 with keep-alive, one pool per origin. */
 export interface Transport {
   readonly exchange: Exchange
+  /** Streams requests and replies of any length, for files and batches. */
+  readonly http: Http
   /** Closes every socket; requests in flight fail. */
   close(): Promise<void>
 }
@@ -28,26 +33,25 @@ export interface Transport {
 export function createTransport(options: TransportOptions = {}): Transport {
   const { connections = null, connectTimeoutMs = 10_000, maxReplyBytes = 32 * 1024 * 1024 } = options
   const pools = new Map<string, Pool>()
+  const streams = new Map<string, Pool>()
   const places = new Map<string, Place>()
   let isClosed = false
 
-  // A model has one URL for all its requests: it is taken apart once. undici is loaded by the first request.
-  const locate = async (url: string): Promise<Place> => {
+  // undici is loaded by the first request.
+  const poolOf = async (origin: string, among: Map<string, Pool>, maxResponseSize: number): Promise<Pool> => {
     const { Pool } = await import('undici')
     if (isClosed) throw new Error('the transport is closed')
+    const connect = { timeout: connectTimeoutMs }
+    const bounds = { headersTimeout: 0, bodyTimeout: 0, maxResponseSize }
+    const pool = among.get(origin) ?? new Pool(origin, { connections, connect, ...bounds, allowH2: false })
+    among.set(origin, pool)
+    return pool
+  }
+
+  // A model has one URL for all its requests: it is taken apart once.
+  const locate = async (url: string): Promise<Place> => {
     const { origin, pathname, search } = new URL(url)
-    const pool =
-      pools.get(origin) ??
-      new Pool(origin, {
-        connections,
-        connect: { timeout: connectTimeoutMs },
-        headersTimeout: 0,
-        bodyTimeout: 0,
-        maxResponseSize: maxReplyBytes,
-        allowH2: false,
-      })
-    pools.set(origin, pool)
-    const place = { pool, path: pathname + search }
+    const place = { pool: await poolOf(origin, pools, maxReplyBytes), path: pathname + search }
     if (places.size >= 1000) places.clear()
     places.set(url, place)
     return place
@@ -60,14 +64,33 @@ export function createTransport(options: TransportOptions = {}): Transport {
     return packed === undefined ? reply : { ...reply, body: await unpack(reply.body, packed, maxReplyBytes) }
   }
 
+  const http: Http = async ({ method, url, headers, body, signal }) => {
+    const { origin, pathname, search } = new URL(url)
+    const pool = await poolOf(origin, streams, -1)
+    const reply = await pool.request({
+      method,
+      path: pathname + search,
+      headers: { ...headers, 'accept-encoding': 'identity', ...lengthOf(body) },
+      body: body === null || typeof body === 'string' ? body : Readable.from(body.blocks(), { objectMode: false }),
+      signal,
+    })
+    const flat = flatten(reply.headers)
+    return { status: reply.statusCode, headers: flat, body: unpackedStream(reply.body, flat['content-encoding']) }
+  }
+
   return Object.freeze({
     exchange,
+    http,
     close: async () => {
       isClosed = true
       places.clear()
-      await Promise.all([...pools.values()].map((pool) => pool.destroy()))
+      await Promise.all([...pools.values(), ...streams.values()].map((pool) => pool.destroy()))
     },
   })
+}
+
+function lengthOf(body: HttpBody | null): Readonly<Record<string, string>> {
+  return body === null || typeof body === 'string' ? {} : { 'content-length': String(body.bytes) }
 }
 
 /** Where a URL leads: its origin's sockets, and what is asked there. */

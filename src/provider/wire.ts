@@ -78,7 +78,8 @@ export type FetchLike = (
   init: {
     readonly method: string
     readonly headers: Record<string, string>
-    readonly body: string
+    /** A text; for files and batches, also one that is made while it is sent. */
+    readonly body: string | AsyncIterable<Uint8Array>
     readonly signal: AbortSignal
   },
 ) => Promise<Response>
