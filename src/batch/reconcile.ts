@@ -1,0 +1,182 @@
+import type { BatchSaid, BatchShard } from '../domain/batch.ts'
+import { type BatchApi, type ListedBatch, ResultsCut } from './batch-api.ts'
+import { type BatchWork, changeShard, failureText, tellTrouble } from './batch-work.ts'
+import { cancelStray, forgetFile, openApi } from './open-api.ts'
+import { waitBeforeLook } from './poll-interval.ts'
+import { noteAccepted } from './queue-notes.ts'
+import { readRequestId } from './request-lines.ts'
+import { type Candidate, type Finding, whichBatch } from './which-batch.ts'
+import { within } from './within.ts'
+
+/** How many times as long as a create may wait to begin the worker that wrote the intent is left alone. */
+const PATIENCE = 1.5
+/** Shards that are looked at for being like this one. */
+const MOST_RIVALS = 1_000
+/** Result lines that are read to see whose they are. */
+const LINES_SEEN = 20
+
+/**
+ * Finds out what became of a shard whose create was begun, or may have been, and of which no answer is known: by listing the provider's batches.
+ * Nothing is created in here. A shard that its own worker may still be submitting is left alone.
+ */
+export async function reconcileShard(work: BatchWork, shard: BatchShard, ended: AbortSignal): Promise<void> {
+  const { runtime, times } = work
+  if (await isInGoodHands(work, shard)) return lookLater(work, shard, shard.note)
+  const api = openApi(work, shard.kind)
+  if (!api.ok) return lookLater(work, shard, failureText(api.failure))
+  const sinceMs = shard.plannedAtMs - times.skewMs
+  const listed = await within(runtime, { ms: times.callMs, ended }, (signal) => api.value.list(sinceMs, signal))
+  if (listed.is !== 'said') return lookLater(work, shard, failureText(listed.failure))
+  // Before it is asked which batches are known: who records its batch in between counts at one of the two.
+  const rivals = api.value.namesShards ? 0 : await rivalsOf(work, shard)
+  const candidates = await candidatesOf(work, api.value, shard, listed.value, ended)
+  const finding = whichBatch({
+    candidates,
+    named: api.value.namesShards,
+    rivals,
+    settled: runtime.now() >= settledAtMs(work, shard),
+  })
+  const foreign = candidates.filter(({ proof }) => proof === 'foreign').map(({ said }) => said.batchId)
+  await follow(work, api.value, { ...shard, notBatchIds: [...shard.notBatchIds, ...foreign] }, finding)
+}
+
+/** When everything that its submitter could have begun is over, and would be listed. */
+function settledAtMs({ times }: BatchWork, { intentAtMs, fileId }: BatchShard): number {
+  return (intentAtMs ?? 0) + times.beginMs + (fileId === null ? times.bodyMs : times.callMs) + times.lagMs
+}
+
+async function isInGoodHands({ workerId, isGone, runtime, times }: BatchWork, shard: BatchShard): Promise<boolean> {
+  const { state, submitter, intentAtMs } = shard
+  if (state !== 'submitting' || submitter === null || submitter === workerId) return false
+  if (runtime.now() >= (intentAtMs ?? 0) + times.beginMs * PATIENCE) return false
+  return !(await isGone(submitter))
+}
+
+async function candidatesOf(
+  { store, runtime, times }: BatchWork,
+  api: BatchApi,
+  shard: BatchShard,
+  listed: readonly ListedBatch[],
+  ended: AbortSignal,
+): Promise<readonly Candidate[]> {
+  if (api.namesShards) {
+    return listed.filter(({ shardId }) => shardId === shard.id).map(({ said }) => ({ said, proof: 'ours' }))
+  }
+  const alike = listed.filter(({ said }) => mayBe(shard, said, times.skewMs)).map(({ said }) => said)
+  const known = await store.batches.known(alike.map(({ batchId }) => batchId))
+  const partIds = new Set((await store.batches.partsOf(shard.id)).map(({ id }) => id))
+  const candidates: Candidate[] = []
+  for (const said of alike) {
+    if (known.has(said.batchId)) continue
+    const bounds = { ms: times.callMs, ended }
+    const proof = await within(runtime, bounds, (signal) => proofOf(api, said, partIds, signal))
+    candidates.push({ said, proof })
+  }
+  return candidates
+}
+
+function mayBe(shard: BatchShard, { batchId, total, createdAtMs }: BatchSaid, skewMs: number): boolean {
+  if (shard.notBatchIds.includes(batchId)) return false
+  if (total !== null && total !== shard.requests) return false
+  return createdAtMs === null || createdAtMs >= shard.plannedAtMs - skewMs
+}
+
+/** A batch that has ended says by the ids in its results whose it is. */
+async function proofOf(
+  api: BatchApi,
+  said: BatchSaid,
+  partIds: ReadonlySet<string>,
+  signal: AbortSignal,
+): Promise<Candidate['proof']> {
+  if (said.phase !== 'ended') return 'none'
+  let [seen, foreign] = [0, 0]
+  try {
+    for await (const line of api.results(said, signal)) {
+      const { id } = api.readLine(line)
+      if (partIds.has(readRequestId(id ?? '')?.partId ?? '')) return 'ours'
+      if (id !== null) foreign += 1
+      seen += 1
+      if (seen >= LINES_SEEN) break
+    }
+  } catch (error) {
+    if (error instanceof ResultsCut) return 'none'
+    throw error
+  }
+  return foreign > 0 ? 'foreign' : 'none'
+}
+
+/** Other shards of the same size at the same place, of which is not known either what became of them. */
+async function rivalsOf({ store }: BatchWork, shard: BatchShard): Promise<number> {
+  const open = await store.batches.shards({ states: ['submitting', 'unclear'] }, MOST_RIVALS)
+  return open.filter((other) => other.id !== shard.id && other.requests === shard.requests && isSamePlace(other, shard))
+    .length
+}
+
+function isSamePlace({ kind: { target: a } }: BatchShard, { kind: { target: b } }: BatchShard): boolean {
+  const provider = (id: string) => id.slice(0, id.indexOf('/'))
+  return provider(a.id) === provider(b.id) && a.baseUrl === b.baseUrl && a.apiKeyEnv === b.apiKeyEnv
+}
+
+async function follow(work: BatchWork, api: BatchApi, shard: BatchShard, finding: Finding): Promise<void> {
+  if (finding.do === 'wait') return lookLater(work, shard, shard.note)
+  if (finding.do === 'adopt') return adopt(work, api, shard, finding)
+  if (finding.do === 'resend') return sendAgain(work, api, shard)
+  const note = `several batches could be it, and it is not sent again: ${finding.batchIds.join(', ')}`
+  if (shard.state !== 'unclear') tellTrouble(work, shard, note)
+  await lookLater(work, shard, note, 'unclear')
+}
+
+async function adopt(
+  work: BatchWork,
+  api: BatchApi,
+  shard: BatchShard,
+  { said, sure, strays }: Extract<Finding, { readonly do: 'adopt' }>,
+): Promise<void> {
+  const nowMs = work.runtime.now()
+  const note = sure
+    ? 'found again at the provider'
+    : 'the only batch of its time and size that nobody else has: its results will show whether it is this one'
+  const adopted = await changeShard(work, shard, {
+    state: 'submitted',
+    batchId: said.batchId,
+    guessed: !sure,
+    notBatchIds: shard.notBatchIds,
+    said,
+    submittedAtMs: said.createdAtMs ?? nowMs,
+    heardAtMs: nowMs,
+    nextLookMs: nowMs,
+    note,
+  })
+  if (adopted === null) return
+  await noteAccepted(work, adopted, null)
+  for (const { batchId } of strays) {
+    tellTrouble(work, adopted, `it was sent twice: ${batchId} is cancelled`)
+    await cancelStray(work, api, batchId)
+  }
+}
+
+async function sendAgain(work: BatchWork, api: BatchApi, shard: BatchShard): Promise<void> {
+  // First the file: whatever of an old create is still on its way comes to nothing by that.
+  if (shard.fileId !== null) await forgetFile(work, api, shard.fileId)
+  const nowMs = work.runtime.now()
+  await changeShard(work, shard, {
+    state: 'planned',
+    fileId: null,
+    notBatchIds: shard.notBatchIds,
+    nextLookMs: nowMs,
+    note: 'the provider has no batch of it: it is sent again',
+  })
+}
+
+/** The longer it has been open, the later. */
+async function lookLater(
+  work: BatchWork,
+  shard: BatchShard,
+  note: string | null,
+  state: 'submitting' | 'unclear' = shard.state === 'unclear' ? 'unclear' : 'submitting',
+): Promise<void> {
+  const { runtime, times } = work
+  const nowMs = runtime.now()
+  const waitMs = waitBeforeLook(nowMs - (shard.intentAtMs ?? nowMs), times.look, runtime.random())
+  await changeShard(work, shard, { state, notBatchIds: shard.notBatchIds, nextLookMs: nowMs + waitMs, note })
+}
