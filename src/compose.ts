@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
+import { createBatchApis } from './batch/apis.ts'
 import { openFileBlob } from './blob/file.ts'
 import type { Config, SharedState } from './config.ts'
 import type { PriceSpec } from './domain/spec.ts'
@@ -46,12 +47,10 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     process.emitWarning(error instanceof Error ? error : String(error), `listener of ${name}`)
   })
   const { close, ...state } = await openState(config, runtime, version)
-  const models = createModels({
-    env: config.env,
-    runtime,
-    transport: createTransport(),
-    simulator: inProcessSimulator(runtime),
-  })
+  const transport = createTransport()
+  const simulator = inProcessSimulator(runtime)
+  const models = createModels({ env: config.env, runtime, transport, simulator })
+  const batchApis = createBatchApis({ env: config.env, runtime, http: transport.http, simulator })
   const share = config.shared === null ? createOwnShare(runtime) : shareOfFleet(state.store, runtime)
   const governor = createAdaptiveGovernor({
     runtime,
@@ -66,6 +65,7 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     runtime,
     events,
     models,
+    batchApis,
     lane: createLiveLane(models),
     governor,
     tenantNo: DEFAULT_TENANT,
@@ -172,7 +172,7 @@ export async function migrateState({ dataDir, shared }: Config, runtime: Runtime
 }
 
 function inProcessSimulator(runtime: Runtime) {
-  const simulator = createSimulator({ nowMs: runtime.now, latency: SIMULATED_LATENCY })
+  const simulator = createSimulator({ nowMs: runtime.now, after: runtime.after, latency: SIMULATED_LATENCY })
   const fetch = simulatorFetch(simulator, { sleep: runtime.sleep })
   const price: PriceSpec = { cachedInput: null, ...DEFAULT_SIMULATED_PRICE }
   return { fetch, price }
@@ -199,7 +199,7 @@ export async function startSimulator(
   },
   runtime: Runtime,
 ): Promise<{ readonly url: string; close(): Promise<void> }> {
-  const simulator = createSimulator({ ...request.options, nowMs: runtime.now })
+  const simulator = createSimulator({ ...request.options, nowMs: runtime.now, after: runtime.after })
   return startSimulatorServer(simulator, {
     after: runtime.after,
     port: request.port,

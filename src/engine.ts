@@ -7,6 +7,7 @@ import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
 import type { AnyWork, FleetStatus, WorkAnyOptions } from './engine/any-work.ts'
 import type { CostReport, CostRequest } from './engine/cost-report.ts'
 import type { ExitCode, Finding } from './errors.ts'
+import type { BatchFigures } from './store/role/batches.ts'
 
 export type { AnyWork, FleetChunk, FleetMember, FleetStatus, WorkAnyOptions, WorkerStatus } from './engine/any-work.ts'
 export type { CostKey, CostLine, CostReport, CostRequest } from './engine/cost-report.ts'
@@ -220,6 +221,9 @@ export interface JobStatus {
   readonly exitCode: ExitCode
   /** Model as asked, for the panel. */
   readonly model: string
+  readonly lane: 'live' | 'batch'
+  /** What of it is in batches; `null`: it is over, or nothing of it goes by batch. */
+  readonly batches: BatchFigures | null
   /** `null`: it has none. */
   readonly budget: BudgetView | null
 }

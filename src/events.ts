@@ -1,3 +1,4 @@
+import type { ShardState } from './domain/batch.ts'
 import type { ChunkRef } from './domain/chunk.ts'
 import type { Cause } from './domain/failure.ts'
 import type { Counters } from './domain/job.ts'
@@ -34,6 +35,17 @@ export interface EventMap {
   'worker.lapsed': { readonly workerId: string; readonly silentMs: number | null }
   /** Something went wrong in a duty that this worker does for the fleet; its next turn comes. `jobNo`: which job it was about, where it was about one. */
   'duty.failed': { readonly role: string; readonly jobNo: number | null; readonly message: string }
+  /** A batch came into another state. `note`: what went wrong last, for people. */
+  'batch.shard': {
+    readonly shardId: string
+    readonly account: string
+    readonly state: ShardState
+    readonly requests: number
+    readonly batchId: string | null
+    readonly note: string | null
+  }
+  /** Something went wrong with a batch; it is tried again, or waits for somebody. `shardId`: `null` before there is one. */
+  'batch.trouble': { readonly shardId: string | null; readonly account: string; readonly message: string }
   'storage.failing': { readonly message: string }
   'storage.back': { readonly afterMs: number }
 }

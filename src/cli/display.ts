@@ -1,6 +1,7 @@
 import { createLogUpdate } from 'log-update'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { Runtime } from '../runtime.ts'
+import { batchText } from './batch-view.ts'
 import { createCadence } from './cadence.ts'
 import { clock, cost, count, counted, percentDone, rate } from './figures.ts'
 import type { Output } from './output.ts'
@@ -72,7 +73,7 @@ function lineDisplay(output: Output, runtime: Runtime): Display {
     status: (status: JobStatus) => {
       if (!introduced) output.say(headLine(status))
       introduced = true
-      if (cadence.due(status)) output.say(statusLine(status))
+      if (cadence.due(status)) output.say(statusLine(status, runtime.now()))
     },
     stage: (stage: PanelMoment['stage']) => {
       if (stage === 'stopping')
@@ -92,7 +93,7 @@ export function intakeText(progress: IntakeProgress): string {
 }
 
 /** A job in one line, for a display without a cursor. */
-export function statusLine(status: JobStatus): string {
+export function statusLine(status: JobStatus, nowMs: number): string {
   const { counters, job, live } = status
   const parts = [
     phaseText(status) ?? stateText(status),
@@ -101,7 +102,9 @@ export function statusLine(status: JobStatus): string {
     `ok ${count(counters.succeeded)}`,
     `failed ${count(counters.failed)}`,
   ]
-  if (live !== null) parts.push(`${rate(live.rowsPerSecond)} rows/s`)
+  const inBatches = status.batches === null ? null : batchText(status.batches, nowMs)
+  if (inBatches !== null) parts.push(inBatches)
+  else if (live !== null) parts.push(`${rate(live.rowsPerSecond)} rows/s`)
   if (live?.etaMs != null) parts.push(`eta ${clock(live.etaMs)}`)
   parts.push(cost(counters))
   return parts.join('  ')

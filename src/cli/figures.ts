@@ -10,8 +10,8 @@ export function count(n: number): string {
 }
 
 /** `1 row`, `10,003 rows`. */
-export function counted(n: number, noun: string): string {
-  return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+export function counted(n: number, noun: string, plural = `${noun}s`): string {
+  return `${count(n)} ${n === 1 ? noun : plural}`
 }
 
 /** Percent of `total`, rounded down: 100 only when all is done. Of nothing, all is done. */

@@ -4,6 +4,7 @@ import { toUsd } from '../domain/money.ts'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { ExitCode, Finding, Place } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
+import { batchesEvent } from './batch-view.ts'
 import { createCadence } from './cadence.ts'
 import { knownError } from './known-error.ts'
 import { type Output, StdoutClosed } from './output.ts'
@@ -118,6 +119,8 @@ export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly
     ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
     elapsed_s: seconds(status.elapsedMs),
     budget: budgetEvent(status.budget),
+    lane: status.lane,
+    batches: batchesEvent(status.batches),
   }
 }
 
@@ -160,6 +163,7 @@ function progressEvent(status: JobStatus): object {
     causes: Object.fromEntries(status.causes.map((each) => [each.cause, each.rows])),
     elapsed_s: seconds(status.elapsedMs),
     budget: budgetEvent(status.budget),
+    batches: batchesEvent(status.batches),
   }
 }
 

@@ -1,6 +1,7 @@
 import { budgetText } from '../delivery/budget-text.ts'
 import { isTerminal } from '../domain/job.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
+import { batchText } from './batch-view.ts'
 import { age, bar, clock, cost, count, counted, percentDone, rate } from './figures.ts'
 import { clip, pad, printable } from './terminal-text.ts'
 
@@ -23,7 +24,7 @@ export function panelLines(status: JobStatus, moment: PanelMoment, width: number
     headLine(status),
     barLine(status, width),
     line('rows', rowsText(status)),
-    line('speed', speedText(status.live)),
+    workLine(status, moment.nowMs),
     moneyLine(status),
     line('saved', savedText(status, moment.nowMs)),
     line('errors', errorsText(status)),
@@ -73,7 +74,7 @@ function line(label: string, text: string): string {
 
 /** Which job this is: id, spec, model, lane. */
 export function headLine(status: JobStatus): string {
-  return [status.job.id, status.job.specName, status.model, 'live'].map(printable).join(' · ')
+  return [status.job.id, status.job.specName, status.model, status.lane].map(printable).join(' · ')
 }
 
 function barLine(status: JobStatus, width: number): string {
@@ -103,6 +104,12 @@ export function rowsText(status: JobStatus): string {
   if (live !== null) parts.push(`running ${count(running)}`)
   parts.push(`pending ${count(Math.max(0, job.rowsTotal - rowsDone - running))}`)
   return parts.join('   ')
+}
+
+/** How fast it goes; of a job in batches, how those stand. */
+function workLine(status: JobStatus, nowMs: number): string {
+  const inBatches = status.batches === null ? null : batchText(status.batches, nowMs)
+  return inBatches === null ? line('speed', speedText(status.live)) : line('batches', inBatches)
 }
 
 function speedText(live: LiveStatus | null): string {

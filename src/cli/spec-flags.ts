@@ -1,7 +1,6 @@
 import { type Command, Option } from 'commander'
 import type { SpecOverrides } from '../engine.ts'
 import { keyValue, positiveInteger } from './arguments.ts'
-import { notYetSupported } from './command/unsupported.ts'
 
 /** Flags that win over what stands in the spec. */
 export interface SpecFlags {
@@ -22,9 +21,8 @@ export function addSpecFlags(command: Command): Command {
     .option('--var <name=value>', 'a value for vars; may be given several times', keyValue)
 }
 
-/** The flags as the engine takes them. Throws `not_yet_supported` for the batch lane. */
+/** The flags as the engine takes them. */
 export function specOverrides(flags: SpecFlags): SpecOverrides {
-  if (flags.lane === 'batch') throw notYetSupported('--lane batch', 'Use --lane live, or leave it out.')
   return {
     ...(flags.input !== undefined && { input: flags.input }),
     ...(flags.model !== undefined && { model: flags.model }),

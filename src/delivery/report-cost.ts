@@ -96,6 +96,9 @@ export function savedSection({ ledger, reuse }: ReportData): string {
     const share = percent(cachedTokens, inputTokens)
     lines.push([`prompt cache of the provider: ${share} of ${count(inputTokens)} input tokens`, saved(savedNano)])
   }
+  if (ledger.batch.attempts > 0) {
+    lines.push([`batch lane: ${counted(ledger.batch.attempts, 'request')} at its price`, saved(ledger.batch.savedNano)])
+  }
   if (reuse.rows > 0) {
     const { rowsHere, rows, savedInputTokens, savedOutputTokens } = reuse
     const whose = [

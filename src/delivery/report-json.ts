@@ -109,6 +109,10 @@ function saved({ ledger, reuse }: ReportData): object {
       cache_write_tokens: cacheWriteTokens,
       saved_usd: savedNano === null ? null : toUsd(savedNano),
     },
+    batch: {
+      attempts: ledger.batch.attempts,
+      saved_usd: ledger.batch.savedNano === null ? null : toUsd(ledger.batch.savedNano),
+    },
     reuse: {
       rows: reuse.rows,
       rows_of_this_job: reuse.rowsHere,

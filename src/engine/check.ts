@@ -11,6 +11,7 @@ export function checkTools(deps: EngineDeps): CheckTools {
     env: deps.env,
     describeInput: (input, baseDir) => describeInput({ input, baseDir, env: deps.env }),
     price: (target, own) => deps.models.price(target, own),
+    hasBatches: (target) => deps.models.batches(target) !== null,
   }
 }
 

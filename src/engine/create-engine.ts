@@ -5,10 +5,11 @@ import { cancel, pause, resume } from '../job/control.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { rebuildQueue } from '../job/rebuild.ts'
 import { createRollCall } from '../worker/roll-call.ts'
+import { settleChunk } from '../worker/settle-chunk.ts'
 import { checkFile } from './check.ts'
 import { costsOf } from './costs.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import type { WorkDeps } from './enter-fleet.ts'
+import { batchDeps, type WorkDeps } from './enter-fleet.ts'
 import { fleetStatus, setWorker } from './fleet.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
 import { createPilotRunner } from './pilot.ts'
@@ -19,7 +20,7 @@ import { openRetry } from './retry.ts'
 import { changeSettings } from './settings.ts'
 import { createStatusReader } from './status.ts'
 import { submit } from './submit.ts'
-import { readRows, specOf } from './take-up.ts'
+import { readRows, specOf, takeUp } from './take-up.ts'
 import { waitForJob, watchJob } from './watch.ts'
 import { work } from './work.ts'
 import { workAny } from './work-any.ts'
@@ -43,6 +44,17 @@ export function createEngine(deps: EngineDeps): Engine {
     readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
     writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
     keepReport: (job) => writeReport(deps, job.jobNo),
+    settleChunk: (ref) =>
+      settleChunk(
+        {
+          store,
+          runtime,
+          batch: batchDeps(deps),
+          takeUp: (job) => takeUp(deps, job),
+          readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
+        },
+        ref,
+      ),
   }
 
   const parts: WorkDeps = { deps, jobDeps, rollCall }

@@ -1,3 +1,4 @@
+import type { BatchApis } from '../batch/batch-api.ts'
 import type { Blob } from '../blob/blob.ts'
 import type { Value } from '../domain/row.ts'
 import type { Events } from '../events.ts'
@@ -23,6 +24,7 @@ export interface EngineDeps {
   readonly queue: Queue
   readonly blob: Blob
   readonly models: Models
+  readonly batchApis: BatchApis
   readonly lane: Lane
   readonly governor: Governor
   readonly tenantNo: number

@@ -5,6 +5,7 @@ import type { JobDeps } from '../job/job-deps.ts'
 import { processToken } from '../runtime.ts'
 import type { RollCall } from '../worker/roll-call.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
+import type { BatchDeps } from '../worker/worker-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { readRows, takeUp } from './take-up.ts'
 import { waitingForStore } from './waiting-for-store.ts'
@@ -63,6 +64,7 @@ export async function enterFleet(
     queue: deps.queue,
     governor: deps.governor,
     lane: deps.lane,
+    batch: batchDeps(deps),
     storagePatienceMs: deps.storagePatienceMs,
     takeUp: (taken) => takeUp(deps, taken),
     readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
@@ -87,6 +89,11 @@ export async function enterFleet(
       await registration?.release()
     },
   })
+}
+
+/** What a worker needs for requests that go by batch. */
+export function batchDeps({ models, batchApis: apis, blob }: EngineDeps): BatchDeps {
+  return { models, apis, blob }
 }
 
 function unlessStorage(error: unknown): void {

@@ -1,5 +1,6 @@
 import { reconcile } from '../job/reconcile.ts'
 import type { Duty } from '../worker/duties.ts'
+import { batchDuty } from './batch-duty.ts'
 import type { WorkDeps } from './enter-fleet.ts'
 
 /** A worker that was silent for this long is taken off the list; until then `status` shows that it died. */
@@ -9,7 +10,8 @@ const RECONCILE_EVERY_MS = 3_000
 const JANITOR_EVERY_MS = 60_000
 
 /** What one worker at a time does for the whole fleet. */
-export function fleetDuties({ deps, jobDeps }: WorkDeps): readonly Duty[] {
+export function fleetDuties(parts: WorkDeps, workerId: string): readonly Duty[] {
+  const { deps, jobDeps } = parts
   let afterJobNo = 0
   return [
     {
@@ -36,5 +38,6 @@ export function fleetDuties({ deps, jobDeps }: WorkDeps): readonly Duty[] {
         await deps.store.fleet.forget(FORGET_AFTER_MS)
       },
     },
+    batchDuty(parts, workerId),
   ]
 }

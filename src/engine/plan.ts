@@ -20,6 +20,7 @@ import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { historyOf, latestEnded, pacesOf, pastJobs, pilotEvidence } from './plan-history.ts'
 import { type GoneOver, goOver } from './plan-rows.ts'
+import { priceOnLane } from './take-up.ts'
 
 /** What a plan asks of the engine around it: to run its pilot. */
 export interface PilotRunner {
@@ -54,7 +55,7 @@ export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: P
           gone.drawn.map(({ id }) => id),
         )
   if (pilot !== null && !isTerminal(pilot.job.state)) return { findings, plan: null, pilot }
-  const price = deps.models.price(spec.spec.model.target, spec.spec.model.price)
+  const price = priceOnLane(deps, spec.spec)
   const tally = pilot === null ? gone.tally : await afterPilot(deps, spec.spec, gone, pilot.job)
   const candidates = [
     ...(pilot === null ? [] : [await pilotEvidence(deps, { job: pilot.job, spec: spec.spec }, price)]),
@@ -70,20 +71,33 @@ export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: P
     priceSource: price?.source ?? null,
     rows: tally.rows,
     use,
-    time: estimateTime({
-      rows: tally.rows.toRun,
-      concurrency: inFlight(spec.spec, tally),
-      paces: pacesOf(past, spec.spec),
-      observations: evidence.observations,
-      pushBacks: evidence.pushBacks,
-      use,
-      limits: limitsOf(deps, spec.spec),
-    }),
+    time: timeOf(deps, spec.spec, { tally, past, evidence, use }),
     budget: budgetFits(spec.spec.budget, use),
     explanation: request.explain === true ? (gone.explainer?.finish() ?? { job: null, reasons: [] }) : null,
     notes: planNotes(spec.spec, tally.rows, use),
   }
   return { findings, plan, pilot }
+}
+
+/** How long the rows take; how long a batch takes nobody knows before. */
+function timeOf(deps: EngineDeps, spec: Spec, { tally, past, evidence, use }: Found): Plan['time'] {
+  if (spec.execution.lane === 'batch') return null
+  return estimateTime({
+    rows: tally.rows.toRun,
+    concurrency: inFlight(spec, tally),
+    paces: pacesOf(past, spec),
+    observations: evidence.observations,
+    pushBacks: evidence.pushBacks,
+    use,
+    limits: limitsOf(deps, spec),
+  })
+}
+
+interface Found {
+  readonly tally: Tally
+  readonly past: Awaited<ReturnType<typeof pastJobs>>
+  readonly evidence: ReturnType<typeof chooseEvidence>
+  readonly use: Plan['use']
 }
 
 /** What a plan of this spec would be bound to, now. Reads all of the input. */

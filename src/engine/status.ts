@@ -4,12 +4,13 @@ import type { Cause } from '../domain/failure.ts'
 import { type Counters, isTerminal, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
+import type { BatchFigures } from '../store/role/batches.ts'
 import type { Outlook } from '../store/role/budgets.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { exitCodeOf } from './exit-code.ts'
-import { specOf } from './take-up.ts'
+import { batchPolicy, specOf } from './take-up.ts'
 
-/** How often a panel that is drawn four times a second looks anew where the budget stands. */
+/** How often a panel that is drawn four times a second looks anew where the budget stands, and the batches. */
 const OUTLOOK_MS = 1_000
 
 /** Rows that have their outcome. */
@@ -32,7 +33,8 @@ export interface StatusReader {
 
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
-  const specs = new Map<string, Pick<Spec, 'model' | 'budget'>>()
+  const specs = new Map<string, Spec>()
+  const batches = new Map<number, { readonly atMs: number; readonly figures: BatchFigures }>()
   const outlooks = new Map<number, { readonly atMs: number; readonly outlook: Outlook }>()
   const causes = new Map<
     number,
@@ -53,6 +55,15 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
     const seen = isFresh ? before : { atMs: nowMs, outlook: await deps.store.budgets.outlook(job.jobNo) }
     if (isLive) outlooks.set(job.jobNo, seen)
     return viewBudget(limits, seen.outlook, isTerminal(job.state))
+  }
+  const batchesOf = async (job: Job, spec: Spec, isLive: boolean) => {
+    if (batchPolicy(job, spec) === null || isTerminal(job.state)) return null
+    const nowMs = deps.runtime.elapsed()
+    const before = batches.get(job.jobNo)
+    if (isLive && before !== undefined && nowMs - before.atMs < OUTLOOK_MS) return before.figures
+    const figures = await deps.store.batches.outstanding(job.jobNo)
+    if (isLive) batches.set(job.jobNo, { atMs: nowMs, figures })
+    return figures
   }
   const causesOf = async (jobNo: number, failed: number) => {
     const known = causes.get(jobNo)
@@ -77,6 +88,8 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
         causes: await causesOf(jobNo, counters.failed),
         exitCode: exitCodeOf(job),
         model: spec.model.target.id,
+        lane: batchPolicy(job, spec) === null ? 'live' : 'batch',
+        batches: await batchesOf(job, spec, more.live !== undefined),
         budget: await budgetOf(job, spec, more.live !== undefined),
       }
       return { ...status, live: more.live === undefined ? null : more.live(status) }

@@ -46,7 +46,7 @@ export async function workAny(parts: WorkDeps, options: WorkAnyOptions): Promise
           onRole: (role, held) => void (held ? roles.add(role) : roles.delete(role)),
           onFailure: (role, error) => events.emit('duty.failed', { role, jobNo: null, message: messageOf(error) }),
         },
-        fleetDuties(parts),
+        fleetDuties(parts, workerId),
         AbortSignal.any([ended.signal, options.signal, options.abandon]),
       ),
       report(parts, options, status, ended.signal),
@@ -139,6 +139,7 @@ function notes({ deps }: WorkDeps, workerId: string, say: (note: string) => void
       const long = event.silentMs === null ? 'long' : `for ${Math.round(event.silentMs / 1000)} s`
       say(`the fleet did not hear of this worker ${long}: its chunks went to others`)
     }),
+    deps.events.on('batch.trouble', ({ shardId, message }) => say(`batch of shard ${shardId}: ${message}`)),
     deps.events.on('duty.failed', ({ role, jobNo, message }) =>
       say(`${role}: ${jobNo === null ? '' : `job number ${jobNo}: `}${message}`),
     ),

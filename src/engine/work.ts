@@ -1,13 +1,16 @@
 import { isTerminal, type Job } from '../domain/job.ts'
+import type { Spec } from '../domain/spec.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
+import { serveDuties } from '../worker/duties.ts'
 import type { Worker } from '../worker/worker.ts'
+import { batchDuty } from './batch-duty.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { enterFleet, type WorkDeps } from './enter-fleet.ts'
+import { enterFleet, type FleetWorker, type WorkDeps } from './enter-fleet.ts'
 import { bringIn } from './intake.ts'
 import { type Meter, startMeter } from './meter.ts'
 import { rowsEnded, type StatusReader } from './status.ts'
-import { openTargets, specOf } from './take-up.ts'
+import { batchPolicy, openTargets, specOf } from './take-up.ts'
 
 /** How often a panel hears. */
 const STATUS_MS = 250
@@ -40,6 +43,14 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
   const reporting = report(deps, reader, job.jobNo, { live, rowsAtStart }, options, ended.signal)
   // Awaited below; until then its failure is nobody's, and must not end the process.
   reporting.catch(() => undefined)
+  const batching = serveBatches(
+    parts,
+    seat,
+    job,
+    spec,
+    AbortSignal.any([ended.signal, options.signal, options.abandon]),
+  )
+  batching.catch(() => undefined)
   try {
     await worker.run({
       jobNo: job.jobNo,
@@ -50,12 +61,42 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
   } finally {
     ended.abort()
     meter.stop()
+    // The end of everything waits for nobody: a role that is not laid down runs out.
+    if (!options.abandon.aborted) await batching
     await seat.leave()
   }
   await reporting
   const last = await reader.read(job.jobNo, { live, rowsAtStart })
   options.onStatus?.(last)
   return last
+}
+
+/** Of a job that goes by batch, this process also brings the batches to their provider and back, unless another one does. */
+function serveBatches(
+  parts: WorkDeps,
+  { workerId }: FleetWorker,
+  job: Job,
+  spec: Spec,
+  ended: AbortSignal,
+): Promise<void> {
+  const { store, runtime, events } = parts.deps
+  if (batchPolicy(job, spec) === null) return Promise.resolve()
+  return serveDuties(
+    {
+      fleet: store.fleet,
+      runtime,
+      workerId,
+      onRole: () => undefined,
+      onFailure: (role, error) =>
+        events.emit('duty.failed', {
+          role,
+          jobNo: null,
+          message: error instanceof Error ? error.message : String(error),
+        }),
+    },
+    [batchDuty(parts, workerId)],
+    ended,
+  )
 }
 
 async function report(
@@ -107,7 +148,8 @@ function liveOf(
     concurrency: deps.governor.state(account).concurrency,
     rowsPerSecond: rate,
     tokensPerMinute: meter.tokensPerMinute,
-    etaMs: rate > 0 && left > 0 ? (left / rate) * 1000 : null,
+    // Rows come back from batches all at once: how fast the last ones came says nothing of the next.
+    etaMs: rate > 0 && left > 0 && status.batches === null ? (left / rate) * 1000 : null,
     retrying: meter.retrying,
     lastCommitMs: view.lastCommitMs,
     note,

@@ -1,6 +1,7 @@
 import { isTerminal, type Job, type StateReason } from '../domain/job.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
+import { bringHome } from './bring-home.ts'
 import { cancelOpenChunks } from './cancel.ts'
 import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
@@ -29,13 +30,15 @@ export async function fulfilWish(deps: JobDeps, jobNo: number): Promise<void> {
     return
   }
   if ((await queue.depth(jobNo)).leased > 0) return
+  const ends = job.wanted === 'cancel' || (await isEnding(deps, job))
+  // What a provider has of it is paid for: it is booked first.
+  if (ends && !(await bringHome(deps, job))) return
   if (job.wanted === 'cancel') return cancelOpenChunks(deps, job)
-  await makePause(deps, job)
+  await makePause(deps, job, ends)
 }
 
-async function makePause(deps: JobDeps, job: Job): Promise<void> {
+async function makePause(deps: JobDeps, job: Job, ends: boolean): Promise<void> {
   const { store, queue, runtime } = deps
-  const ends = await isEnding(deps, job)
   try {
     await store.write(async (tx) => {
       await store.chunks.takeBack(tx, job.jobNo)
@@ -83,7 +86,11 @@ export async function cancel(deps: JobDeps, job: Job): Promise<void> {
 export async function resume(deps: JobDeps, job: Job): Promise<void> {
   const { store, queue, runtime } = deps
   if (isTerminal(job.state)) throw inNoState(job, 'resumed')
-  if (job.wanted === 'cancel') throw inNoState(job, 'resumed: it is being cancelled')
+  if (job.wanted === 'cancel') {
+    // Whoever resumes it collects what its provider has of it.
+    if (await isInBatches(deps, job)) return
+    throw inNoState(job, 'resumed: it is being cancelled')
+  }
   await queue.reclaim(deps.isGone)
   if (job.wanted === 'pause') await store.jobs.want(job.jobNo, null)
   const change = async (tx: StoreTx) => {
@@ -123,6 +130,10 @@ export async function mendQueue(deps: JobDeps, jobNo: number): Promise<void> {
     await store.chunks.takeBack(tx, jobNo)
     await enqueueWork(deps, tx, job)
   })
+}
+
+async function isInBatches({ store }: JobDeps, { jobNo }: Job): Promise<boolean> {
+  return (await store.batches.outstanding(jobNo)).shards.length > 0
 }
 
 function inNoState(job: Job, what: string): SluiceError {

@@ -1,4 +1,4 @@
-import type { Chunk } from '../domain/chunk.ts'
+import type { Chunk, ChunkRef } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
@@ -19,6 +19,8 @@ export interface JobDeps {
   readonly writeResults: (job: Job, spec: Spec, signal: AbortSignal) => Promise<void>
   /** Keeps the report of an ended round among the job's artifacts. */
   readonly keepReport: (job: Job) => Promise<void>
+  /** Books what has come back by batch of a chunk whose job is to end, and closes its parts. */
+  readonly settleChunk: (ref: ChunkRef) => Promise<void>
   /** Chunks of one job that are in the queue at the most. @default WINDOW */
   readonly window?: number
 }

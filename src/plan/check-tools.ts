@@ -21,4 +21,6 @@ export interface CheckTools {
   describeInput(input: InputSpec, baseDir: string): Promise<InputPreview>
   /** The price of a model: the spec's own, else the table's, else `null`. */
   price(target: ModelTarget, own: PriceSpec | null): Price | null
+  /** Whether its provider has a batch API that sluice knows. */
+  hasBatches(target: ModelTarget): boolean
 }

@@ -4,6 +4,7 @@ import { newReport, type Report, sortFindings } from '../spec/positions.ts'
 import type { SpecReading } from '../spec/reading.ts'
 import { checkBudget } from './check-budget.ts'
 import { checkInput } from './check-input.ts'
+import { checkLane } from './check-lane.ts'
 import { checkModels } from './check-model.ts'
 import { checkTemplates } from './check-templates.ts'
 import type { CheckTools, InputPreview } from './check-tools.ts'
@@ -23,6 +24,7 @@ export async function checkSpec(reading: SpecReading, tools: CheckTools): Promis
   checkInput(draft, preview, report)
   checkTemplates(draft, preview?.columns ?? null, report)
   checkModels(draft, tools, report)
+  checkLane(draft, tools, report)
   checkBudget(draft, tools, report)
   return sortFindings([...reading.findings, ...report.findings])
 }

@@ -27,9 +27,13 @@ export function planNotes(spec: Spec, rows: PlannedRows, use: PlannedUse): reado
   if (basis.kind === 'pilot' && spec.execution.cache !== 'spec' && spec.execution.cache !== 'tenant') {
     notes.push("The run pays for the pilot's rows again: execution.cache keeps no answers from job to job.")
   }
-  if (HALF_PRICE_BATCHES.has(provider) && costNano !== null && costNano.high > 0) {
+  if (spec.execution.lane === 'batch') {
+    notes.push(
+      'By batch: costs are at its price, and how long it takes the provider says, mostly hours, a day at the most.',
+    )
+  } else if (HALF_PRICE_BATCHES.has(provider) && costNano !== null && costNano.high > 0) {
     const half = `${formatUsd(Math.round(costNano.low / 2))} to ${formatUsd(Math.round(costNano.high / 2))}`
-    notes.push(`As a batch it would cost about half, ${half}, by the provider's price list; sluice asks live.`)
+    notes.push(`As a batch it would cost about half, ${half}, by the provider's price list; this asks live.`)
   }
   return notes
 }

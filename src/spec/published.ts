@@ -14,7 +14,7 @@ export function publishedSchema(): Readonly<Record<string, unknown>> {
 function publish(shape: unknown): unknown {
   if (Array.isArray(shape)) return shape.map(publish)
   if (!isRecord(shape)) return shape
-  const { later: _later, laterValues: _laterValues, properties, ...plain } = shape
+  const { later: _later, properties, ...plain } = shape
   const rest = Object.fromEntries(Object.entries(plain).map(([key, value]) => [key, publish(value)]))
   if (!isRecord(properties)) return rest
   const required = Array.isArray(shape.required) ? shape.required : []

@@ -1,6 +1,7 @@
 import { parseUsd } from '../domain/money.ts'
 import type { JsonSchema } from '../domain/request.ts'
 import type {
+  BatchSpec,
   BudgetSpec,
   ExecutionSpec,
   GatesSpec,
@@ -92,21 +93,13 @@ function resolveOutput(
   return { schema, columns, checks, onInvalid: { attempts: output?.on_invalid?.attempts ?? 3 } }
 }
 
-function resolveExecution(
-  execution: Pruned<NonNullable<SpecFile['execution']>> | undefined,
-  report: Report,
-): ExecutionSpec {
-  const asAuto = execution?.lane === 'auto' || (execution?.lane === undefined && execution?.deadline !== undefined)
-  if (asAuto) {
-    const at = execution?.lane === 'auto' ? ['execution', 'lane'] : ['execution', 'deadline']
-    report.warning(at, 'the lane is live: batches are not yet supported', 'auto chooses by the deadline once they are.')
-  }
-  if (execution?.deadline !== undefined) {
-    report.warning(['execution', 'deadline'], 'execution.deadline decides nothing until batches are supported')
-  }
+type Execution = Pruned<NonNullable<SpecFile['execution']>>
+
+function resolveExecution(execution: Execution | undefined, report: Report): ExecutionSpec {
+  reportLane(execution, report)
   const { timeout } = execution ?? {}
   return {
-    lane: 'live',
+    ...laneOf(execution, report),
     chunkRows: execution?.chunk_rows ?? null,
     chunksInFlight: execution?.chunks_in_flight ?? 5,
     chunkAttempts: execution?.chunk_attempts ?? 3,
@@ -127,6 +120,39 @@ function resolveExecution(
     cache: execution?.cache ?? 'spec',
   }
 }
+
+/** What the lane's own keys say that is not done yet. */
+function reportLane(execution: Execution | undefined, report: Report): void {
+  const asAuto = execution?.lane === 'auto' || (execution?.lane === undefined && execution?.deadline !== undefined)
+  if (asAuto) {
+    const at = execution?.lane === 'auto' ? ['execution', 'lane'] : ['execution', 'deadline']
+    report.warning(
+      at,
+      'the lane is live: auto does not choose yet',
+      'With lane: batch it costs half, and takes up to a day.',
+    )
+  }
+  if (execution?.deadline !== undefined) {
+    report.warning(['execution', 'deadline'], 'execution.deadline decides nothing yet')
+  }
+}
+
+function laneOf(execution: Execution | undefined, report: Report): Pick<ExecutionSpec, 'lane' | 'batch'> {
+  if (execution?.lane !== 'batch') return { lane: 'live' }
+  return { lane: 'batch', batch: resolveBatch(execution.batch, report) }
+}
+
+function resolveBatch(batch: Execution['batch'], report: Report): BatchSpec {
+  return {
+    retry: batch?.retry ?? 'batch',
+    requests: batch?.requests ?? null,
+    queueTokens: batch?.queue_tokens ?? null,
+    pollMs: timeoutMs(batch?.poll, LONGEST_LOOK_MS, ['execution', 'batch', 'poll'], report),
+  }
+}
+
+/** A batch is looked at this often at the least, where nothing else is said. */
+const LONGEST_LOOK_MS = 300_000
 
 /** Timers of the platform hold no more than 2^31 - 1 ms; a longer request time-out would fire at once. */
 const LONGEST_MS = 2_147_483_647

@@ -5,8 +5,6 @@ import { DECIMAL_PATTERN, DURATION_PATTERN, SHARE_PATTERN } from './quantity.ts'
 export interface Annotations {
   /** The whole part is known but not built. */
   readonly later?: true
-  /** Known values of it that are not built. */
-  readonly laterValues?: readonly string[]
   /** What the value must be, after the name of the key: `must be …`. Editors show it too. */
   readonly errorMessage?: string
 }
@@ -61,12 +59,6 @@ export function money(description: string) {
 /** Marks a part as known but not built: it is refused by name, never ignored. */
 export function later<S extends TSchema>(part: S): S {
   return { ...part, later: true, description: `${describe(part)} Not yet supported.` }
-}
-
-/** Marks some values of a part as known but not built. */
-export function laterValues<S extends TSchema>(values: readonly string[], part: S): S {
-  const names = values.map((value) => `\`${value}\``).join(', ')
-  return { ...part, laterValues: values, description: `${describe(part)} ${names}: not yet supported.` }
 }
 
 function describe(part: TSchema): string {

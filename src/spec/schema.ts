@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { modelBlock } from './schema-model.ts'
-import { block, count, duration, later, laterValues, money, share, text } from './schema-part.ts'
+import { block, count, duration, later, money, share, text } from './schema-part.ts'
 
 const inputBlock = block('Which rows. Either `source` or `sql` is given.', {
   source: Type.Optional(
@@ -82,15 +82,33 @@ const outputBlock = block('What an answer is. Without fields, schema or file: pl
 
 const executionBlock = block('How the work is done.', {
   lane: Type.Optional(
-    laterValues(
-      ['batch'],
-      Type.Enum(['live', 'batch', 'auto'], {
-        description:
-          "How requests travel: `live` now, `batch` by a provider's batch API, `auto` the cheapest that meets the deadline. Until the batch lane exists `auto` is `live`. Default: live, or auto where a deadline is given.",
-      }),
-    ),
+    Type.Enum(['live', 'batch', 'auto'], {
+      description:
+        "How requests travel: `live` now, `batch` by the provider's batch API, at half price and within a day, `auto` the cheapest that meets the deadline; for now `auto` is `live`. Default: live, or auto where a deadline is given.",
+    }),
   ),
-  deadline: Type.Optional(duration('By when the job should be done. It decides nothing until the batch lane exists.')),
+  batch: Type.Optional(
+    block('How the lane `batch` goes through batches; it says nothing to the others.', {
+      retry: Type.Optional(
+        Type.Enum(['batch', 'live'], {
+          default: 'batch',
+          description:
+            'How rows are asked again that failed in a batch, or whose answers do not fit: in the next batch, or live at once, at full price.',
+        }),
+      ),
+      requests: Type.Optional(
+        count('Requests in one batch at the most. Default: as many as the provider takes.', 1, { maximum: 1_000_000 }),
+      ),
+      queue_tokens: Type.Optional(
+        count(
+          "The account's limit on input tokens that wait in batches of this model, where the provider has one. Default: found out by being refused.",
+          1,
+        ),
+      ),
+      poll: Type.Optional(duration('The longest pause between two looks at a batch; it begins with short ones.', '5m')),
+    }),
+  ),
+  deadline: Type.Optional(duration('By when the job should be done. It decides nothing yet.')),
   chunk_rows: Type.Optional(
     count(
       'Rows in a chunk, the unit of progress and retry. Default: 200; a twentieth of a smaller job, at least 10.',

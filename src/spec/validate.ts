@@ -43,11 +43,6 @@ function refuseLater(value: unknown, shape: Shape | null, path: Path, report: Re
     )
     return undefined
   }
-  if (typeof value === 'string' && shape.laterValues?.includes(value)) {
-    const built = shape.enum?.filter((each) => !shape.laterValues?.includes(String(each))).map(String) ?? []
-    report.notYet(report.positions.value(path), `${name}: ${value} is not yet supported`, `Use ${oneOf(built)}.`)
-    return undefined
-  }
   if (Array.isArray(value))
     return value.map((item, index) => refuseLater(item, shapeWithin(shape, index), [...path, index], report))
   if (!isRecord(value)) return value

@@ -6,7 +6,10 @@ import { outcomeOf } from './outcome-record.ts'
 import type { AnswerSource } from './role/answers.ts'
 import type { Database, RowsTable } from './schema.ts'
 
-/** How a request stands that somebody has claimed. `free`: its row failed or is gone, or its claim has passed. */
+/**
+ * How a request stands that somebody has claimed. `free`: its row failed or is gone, or its claim has passed. While the row's chunk has something in
+ * a batch that is not settled, the claim does not pass; nobody owns it then, unless somebody holds the chunk.
+ */
 export type Standing =
   | { readonly kind: 'answered'; readonly source: AnswerSource; readonly outcome: StoredOutcome }
   | { readonly kind: 'held'; readonly source: AnswerSource; readonly owner: string | null }
@@ -47,7 +50,8 @@ function standingOf(found: SourceRow, row: Selectable<RowsTable> | undefined, re
     rowIndex: found.row_index,
   }
   if (row === undefined) {
-    const holds = found.state === 'leased' && found.leased_epoch === found.epoch
+    // What is in a batch outlives every claim of its chunk.
+    const holds = Number(found.parts) > 0 || (found.state === 'leased' && found.leased_epoch === found.epoch)
     return holds ? { kind: 'held', source, owner: found.owner } : { kind: 'free', source }
   }
   const outcome = outcomeOf(row)
@@ -75,6 +79,15 @@ async function sourcesUnder(db: Kysely<Database>, tenantNo: number, keys: readon
     )
     .select(['answer.answer_key', 'answer.job_no', 'answer.row_index', 'answer.chunk_no', 'answer.epoch'])
     .select(['jobs.bucket', 'chunks.state', 'chunks.epoch as leased_epoch', 'chunks.owner'])
+    .select((eb) =>
+      eb
+        .selectFrom('batch_parts')
+        .select(eb.fn.countAll<number>().as('parts'))
+        .whereRef('batch_parts.job_no', '=', 'chunks.job_no')
+        .whereRef('batch_parts.chunk_no', '=', 'chunks.chunk_no')
+        .where('batch_parts.state', '<>', 'closed')
+        .as('parts'),
+    )
     .orderBy('answer.age')
     .execute()
 }

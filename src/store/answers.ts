@@ -44,7 +44,7 @@ async function claimAll(
       const standing = standings.get(requestHash)
       const seen = standing?.source ?? null
       if (standing?.kind === 'held' && isSame(seen, by)) settle(requestHash, { kind: 'mine' })
-      else if (standing === undefined || standing.kind === 'free' || isSame(over, seen))
+      else if (standing === undefined || standing.kind === 'free' || isSame(over, seen) || isRenewed(seen, by))
         takes.push({ requestHash, key, by, seen })
       else settle(requestHash, standing)
     }
@@ -55,6 +55,11 @@ async function claimAll(
 
 function keysOf(tenantNo: number, scope: string, requestHashes: Iterable<string>): Map<string, Uint8Array> {
   return new Map(Array.from(requestHashes, (hash) => [hash, answerKey(tenantNo, scope, hash)]))
+}
+
+/** The row itself asks again, under a later claim of its chunk: it came back from a batch. */
+function isRenewed(seen: AnswerSource | null, by: AnswerSource): boolean {
+  return seen !== null && seen.epoch < by.epoch && isSame({ ...seen, epoch: by.epoch }, by)
 }
 
 function isSame(a: AnswerSource | null, b: AnswerSource | null): boolean {

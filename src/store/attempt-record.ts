@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { AttemptFact, AttemptIntent, PastAttempt } from '../domain/attempt.ts'
+import type { AttemptFact, AttemptIntent, KnownAttempt } from '../domain/attempt.ts'
 import type { StoredAttempt } from '../domain/stored.ts'
 import { hashBytes, hashText, uuidBytes, uuidText } from './bytes.ts'
 import type { AttemptsTable } from './schema.ts'
@@ -94,9 +94,29 @@ export function factValues(fact: AttemptFact) {
   ]
 }
 
+/** What of an intent a fact leaves as it is, by its place in `intentValues`. */
+const LASTING = INTENT_COLUMNS.flatMap((column, place) =>
+  column === 'state' || (FACT_COLUMNS as readonly string[]).includes(column) ? [] : [[column, place] as const],
+)
+
+/** The columns of an attempt that is noted only when it has ended, in the order of `entryValues`. */
+export const ENTRY_COLUMNS: readonly ((typeof INTENT_COLUMNS)[number] | (typeof FACT_COLUMNS)[number])[] = [
+  ...LASTING.map(([column]) => column),
+  'state',
+  ...FACT_COLUMNS,
+]
+
+/** An attempt whose intent was never written: that of a row in a batch stands in its part. */
+export function entryValues(fact: AttemptFact) {
+  const intent = intentValues(fact.intent)
+  return [...LASTING.map(([, place]) => intent[place] ?? null), 'booked', ...factValues(fact)]
+}
+
 /** A row of `attempts` as the next step of its row needs it. */
-export function pastAttemptOf(row: Selectable<AttemptsTable>): PastAttempt {
+export function knownAttemptOf(row: Selectable<AttemptsTable>): KnownAttempt {
   return {
+    id: uuidText(row.id),
+    lane: row.lane,
     number: row.number,
     state: row.state,
     cause: row.cause,
@@ -116,15 +136,13 @@ export function pastAttemptOf(row: Selectable<AttemptsTable>): PastAttempt {
 /** A row of `attempts` as the ledger shows it. */
 export function attemptOf(row: Selectable<AttemptsTable>): StoredAttempt {
   return {
-    ...pastAttemptOf(row),
-    id: uuidText(row.id),
+    ...knownAttemptOf(row),
     rowIndex: row.row_index,
     chunkNo: row.chunk_no,
     round: row.round,
     status: row.status,
     providerCode: row.provider_code,
     providerRequestId: row.provider_request_id,
-    lane: row.lane,
     cachedTokens: row.cached_tokens,
     cacheWriteTokens: row.cache_write_tokens,
     reasoningTokens: row.reasoning_tokens,

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
-import type { PastAttempt } from '../domain/attempt.ts'
+import type { KnownAttempt } from '../domain/attempt.ts'
 import { ledgerOf } from '../domain/ledger.ts'
-import { attemptOf, pastAttemptOf } from './attempt-record.ts'
+import { attemptOf, knownAttemptOf } from './attempt-record.ts'
 import { uuidBytes } from './bytes.ts'
 import type { StoreDatabase } from './database.ts'
 import type { Attempts } from './role/attempts.ts'
@@ -19,11 +19,11 @@ export function attemptsRole(database: StoreDatabase, costs: Costs): Attempts {
         .where('round', '=', round)
         .orderBy('number')
         .execute()
-      const byRow = new Map<number, PastAttempt[]>()
+      const byRow = new Map<number, KnownAttempt[]>()
       for (const row of rows) {
         const earlier = byRow.get(row.row_index)
-        if (earlier === undefined) byRow.set(row.row_index, [pastAttemptOf(row)])
-        else earlier.push(pastAttemptOf(row))
+        if (earlier === undefined) byRow.set(row.row_index, [knownAttemptOf(row)])
+        else earlier.push(knownAttemptOf(row))
       }
       return byRow
     },

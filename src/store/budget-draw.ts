@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Amount, type BudgetLimits, covers, most, NOTHING, plus } from '../domain/budget.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { addToDay, dayOf, leftOfDay } from './budget-day.ts'
+import { heldForParts } from './budget-holdings.ts'
 import { countingChunks } from './chunk-record.ts'
 import type { StoreDatabase } from './database.ts'
 import type { BudgetLimit, Draw, DrawRequest, GrantOwner } from './role/budgets.ts'
@@ -27,14 +28,16 @@ export async function drawFrom(
   if (own !== undefined && own.day !== today) await carryOver(db, own, today, job.tenantNo)
   const day = await leftOfDay(db, job.tenantNo, today)
   const spent = plus(job.spent, grants.map(doubtOf).reduce(plus, NOTHING))
-  const held = grants.map(leftOf).reduce(plus, NOTHING)
+  const held = grants.map(leftOf).reduce(plus, job.held)
   const roomOf = (of: keyof Amount) => (limits[of] ?? Number.POSITIVE_INFINITY) - spent[of] - held[of]
   const room = { nano: roomOf('nano'), tokens: roomOf('tokens') }
   const known = { isFirst: own === undefined, limits, spent, dayNano: day?.limit ?? null }
   const refusedBy = limitMet(room, day?.left ?? Number.POSITIVE_INFINITY, least)
   if (refusedBy !== null) {
     if (own !== undefined) await change(db, request, today, { nano: -request.rest.nano, tokens: -request.rest.tokens })
-    return { ...known, granted: NOTHING, refusedBy, others: await othersOf(db, request, refusedBy, job.tenantNo) }
+    const heldByParts = await isHeldByParts(db, jobNo, refusedBy, job)
+    const others = await othersOf(db, request, refusedBy, job.tenantNo)
+    return { ...known, granted: NOTHING, refusedBy, others, heldByParts }
   }
   const others = grants.filter((grant) => grant !== own).length
   const share = (of: keyof Amount, left: number) =>
@@ -44,16 +47,18 @@ export async function drawFrom(
     tokens: share('tokens', room.tokens),
   }
   await change(db, request, today, granted)
-  return { ...known, granted, refusedBy: null, others: [] }
+  return { ...known, granted, refusedBy: null, others: [], heldByParts: false }
 }
 
 interface JobSpent {
   readonly tenantNo: number
   readonly set: BudgetLimits
   readonly spent: Amount
+  /** What is held for parts of batches. */
+  readonly held: Amount
 }
 
-/** One statement, and so one moment: a chunk that ends hands its counters to the job. */
+/** One statement, and so one moment: a chunk that ends hands its counters to the job, and what is booked of a part leaves its holding. */
 async function spentOf(db: Kysely<Database>, jobNo: number): Promise<JobSpent> {
   const open = db
     .selectFrom('chunks')
@@ -66,6 +71,7 @@ async function spentOf(db: Kysely<Database>, jobNo: number): Promise<JobSpent> {
       sql<number>`jobs.input_tokens + jobs.output_tokens`.as('tokens'),
       open.select((eb) => eb.fn.sum<number>('chunks.cost_nano').as('sum')).as('open_nano'),
       open.select(sql<number>`sum(chunks.input_tokens + chunks.output_tokens)`.as('sum')).as('open_tokens'),
+      ...heldForParts(db),
     ])
     .where('jobs.job_no', '=', jobNo)
     .executeTakeFirstOrThrow()
@@ -76,6 +82,7 @@ async function spentOf(db: Kysely<Database>, jobNo: number): Promise<JobSpent> {
       nano: row.cost_nano + row.doubt_nano + Number(row.open_nano ?? 0),
       tokens: Number(row.tokens) + row.doubt_tokens + Number(row.open_tokens ?? 0),
     },
+    held: { nano: Number(row.held_nano ?? 0), tokens: Number(row.held_tokens ?? 0) },
   }
 }
 
@@ -138,4 +145,18 @@ async function othersOf(
     .where((eb) => eb.or([eb('job_no', '<>', jobNo), eb('worker_id', '<>', workerId)]))
     .execute()
   return rows.map((row) => ({ jobNo: row.job_no, workerId: row.worker_id }))
+}
+
+/** Whether a refusal may change when parts of batches end, also of the tenant's other jobs where its day is the limit. */
+async function isHeldByParts(
+  db: Kysely<Database>,
+  jobNo: number,
+  refusedBy: BudgetLimit,
+  { tenantNo, held }: JobSpent,
+): Promise<boolean> {
+  if (refusedBy !== 'day') return (refusedBy === 'usd' ? held.nano : held.tokens) > 0
+  if (held.nano > 0) return true
+  const jobs = db.selectFrom('jobs').select('job_no').where('tenant_no', '=', tenantNo).where('job_no', '<>', jobNo)
+  const holding = db.selectFrom('budget_holdings').select('part_id').where('job_no', 'in', jobs)
+  return (await holding.where('left_nano', '>', 0).limit(1).executeTakeFirst()) !== undefined
 }

@@ -1,8 +1,9 @@
 import { type Kysely, sql } from 'kysely'
-import type { Amount } from '../domain/budget.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { addToDay } from './budget-day.ts'
+import { keepDoubt } from './budget-doubt.ts'
 import { doubtOf, drawFrom } from './budget-draw.ts'
+import { bookPart, doubtAllHoldings, holdForParts } from './budget-holdings.ts'
 import { countingChunks } from './chunk-record.ts'
 import type { StoreDatabase } from './database.ts'
 import { countLost } from './lost.ts'
@@ -45,6 +46,13 @@ export function budgetsRole(database: StoreDatabase, now: () => number): Budgets
       return without
     },
 
+    hold: (tx, jobNo, workerId, holds) => holdForParts(handle(tx), jobNo, workerId, holds),
+
+    async bookParts(tx, ended) {
+      // In the order in which all who book take locks.
+      for (const part of ended.toSorted((a, b) => (a.partId < b.partId ? -1 : 1))) await bookPart(handle(tx), part)
+    },
+
     giveBack: (jobNo, workerId, rest) =>
       write(async (tx) => {
         const grant = await grantOf(handle(tx), jobNo, workerId)
@@ -66,6 +74,7 @@ export function budgetsRole(database: StoreDatabase, now: () => number): Budgets
         await keepDoubt(handle(tx), jobNo, doubtOf(grant))
         await addToDay(handle(tx), jobNo, grant.day, -Math.max(0, grant.left_nano))
       }
+      await doubtAllHoldings(handle(tx), jobNo)
     },
 
     outlook: (jobNo) => readOutlook(database, jobNo),
@@ -107,13 +116,4 @@ async function retireGrant(database: StoreDatabase, tx: StoreTx, jobNo: number, 
     .execute()
   for (const { chunk_no: chunkNo } of left) await countLost(db, { jobNo, chunkNo }, atMs)
   await keepDoubt(db, jobNo, doubtOf(grant))
-}
-
-async function keepDoubt(db: Kysely<Database>, jobNo: number, { nano, tokens }: Amount): Promise<void> {
-  if (nano + tokens === 0) return
-  await db
-    .updateTable('jobs')
-    .set({ doubt_nano: sql`doubt_nano + ${nano}`, doubt_tokens: sql`doubt_tokens + ${tokens}` })
-    .where('job_no', '=', jobNo)
-    .execute()
 }

@@ -4,6 +4,7 @@ import { addCounters } from '../domain/job.ts'
 import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
+import { abandonParts, assertPartsClosed, withdrawParts } from './chunk-parts.ts'
 import { CANCELLED, type Ending, outcomesOfPending } from './chunk-pending.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, plusCounters } from './counters.ts'
@@ -16,7 +17,7 @@ import type { ChunksTable, Database } from './schema.ts'
 
 type ChunkRow = Selectable<ChunksTable>
 
-/** Ends a claimed chunk whose rows all have outcomes. Throws when one has none: a row must never be lost in silence. */
+/** Ends a claimed chunk whose rows all have outcomes, and whose parts are closed. Throws when one has none, or is not: nothing must be lost in silence. */
 export async function completeChunk(
   database: StoreDatabase,
   tx: StoreTx,
@@ -25,11 +26,12 @@ export async function completeChunk(
 ): Promise<ChunkEnd> {
   const chunk = await takeClaimed(database.handle(tx), claim, 'done')
   if (chunk === null) return 'stale'
+  await assertPartsClosed(database.handle(tx), claim)
   await end(database, tx, chunk, { pending: [], ...CANCELLED }, atMs)
   return await finalizeIfLast(database.handle(tx), claim.jobNo, atMs)
 }
 
-/** Ends a claimed chunk as `failed`; its `pending` rows become dead letters. */
+/** Ends a claimed chunk as `failed`; its `pending` rows become dead letters, and what is out of it in batches is given up. */
 export async function failChunk(
   database: StoreDatabase,
   tx: StoreTx,
@@ -40,11 +42,15 @@ export async function failChunk(
 ): Promise<ChunkEnd> {
   const chunk = await takeClaimed(database.handle(tx), claim, 'failed')
   if (chunk === null) return 'stale'
+  await abandonParts(database.handle(tx), claim)
   await end(database, tx, chunk, { pending, state: 'failed', cause: 'chunk_failed', message }, atMs)
   return await finalizeIfLast(database.handle(tx), claim.jobNo, atMs)
 }
 
-/** Ends a chunk that nobody holds, in a job of which nobody holds any; its `pending` rows are `cancelled`. `true` also when it had ended before. */
+/**
+ * Ends a chunk that nobody holds, in a job of which nobody holds any, and of which no provider has anything; its `pending` rows are `cancelled`.
+ * `true` also when it had ended before.
+ */
 export async function cancelOpenChunk(
   database: StoreDatabase,
   tx: StoreTx,
@@ -55,24 +61,31 @@ export async function cancelOpenChunk(
   // A claim that is under way comes first, and is seen below.
   await database.lockJob(tx, ref.jobNo, 'exclusive')
   const db = database.handle(tx)
-  const leased = db
-    .selectFrom('chunks as other')
-    .select('other.chunk_no')
-    .where('other.job_no', '=', ref.jobNo)
-    .where('other.chunk_no', 'in', countingChunks(db, ref.jobNo))
-    .where('other.state', '=', 'leased')
+  if (await isAnyLeased(db, ref.jobNo)) return await hasEnded(db, ref)
+  if (!(await withdrawParts(db, ref))) return false
   const chunk = await db
     .updateTable('chunks')
     .set({ state: 'done' })
     .where('job_no', '=', ref.jobNo)
     .where('chunk_no', '=', ref.chunkNo)
     .where('state', 'in', ['ready', 'parked'])
-    .where(({ not, exists }) => not(exists(leased)))
     .returningAll()
     .executeTakeFirst()
   if (chunk === undefined) return await hasEnded(db, ref)
   await end(database, tx, chunk, { pending, ...CANCELLED }, atMs)
   return true
+}
+
+async function isAnyLeased(db: Kysely<Database>, jobNo: number): Promise<boolean> {
+  const leased = await db
+    .selectFrom('chunks')
+    .select('chunk_no')
+    .where('job_no', '=', jobNo)
+    .where('chunk_no', 'in', countingChunks(db, jobNo))
+    .where('state', '=', 'leased')
+    .limit(1)
+    .execute()
+  return leased.length > 0
 }
 
 /** The one way in which a chunk ends: what is open of it is booked, its pending rows get their outcome, and its counters go to the job. */
@@ -84,9 +97,11 @@ async function end(database: StoreDatabase, tx: StoreTx, chunk: ChunkRow, ending
   await database.insertOutcomes(tx, { bucket, jobNo: chunk.job_no, chunkNo: chunk.chunk_no }, outcomes)
   await assertAllEnded(db, bucket, chunk)
   const gained = outcomes.map(countsOfOutcome).reduce(addCounters, lost)
+  // A chunk that is parked has handed over what it had.
+  const owed = chunk.counting === 1 ? addCounters(countersOf(chunk), gained) : gained
   const { done_seq } = await db
     .updateTable('jobs')
-    .set(plusCounters(addCounters(countersOf(chunk), gained)))
+    .set(plusCounters(owed))
     .set({ open_chunks: sql`open_chunks - 1`, done_seq: sql`done_seq + 1` })
     .where('job_no', '=', chunk.job_no)
     .returning('done_seq')

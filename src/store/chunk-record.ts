@@ -20,6 +20,12 @@ export function countingChunks(db: Kysely<Database>, jobNo: number) {
   return db.selectFrom('chunks').select('chunk_no').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
 }
 
+/** The numbers of the job's chunks that are parked, found in the same way. */
+export function parkedChunks(db: Kysely<Database>, jobNo: number) {
+  const chunks = db.selectFrom('chunks').select('chunk_no').where('job_no', '=', jobNo)
+  return chunks.where('state', '=', sql.lit('parked' as const))
+}
+
 /** One chunk as the manifest holds it. */
 export async function readChunk(db: Kysely<Database>, ref: ChunkRef): Promise<Chunk | null> {
   const row = await selectChunks(db)

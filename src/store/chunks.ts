@@ -1,8 +1,10 @@
 import { type Kysely, sql } from 'kysely'
 import type { ChunkRef } from '../domain/chunk.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
+import { handCountersOver, takeCountersBack } from './chunk-counters.ts'
 import { cancelOpenChunk, completeChunk, failChunk } from './chunk-end.ts'
-import { chunkOf, countingChunks, readChunk, selectChunks } from './chunk-record.ts'
+import { hasResults, isIdle } from './chunk-parts.ts'
+import { chunkOf, countingChunks, parkedChunks, readChunk, selectChunks } from './chunk-record.ts'
 import type { StoreDatabase } from './database.ts'
 import { jobOf } from './job-record.ts'
 import { changeState } from './job-state.ts'
@@ -34,11 +36,12 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
     },
 
     async open(jobNo, tx) {
-      const open = await (tx === undefined ? reader : handle(tx))
+      const db = tx === undefined ? reader : handle(tx)
+      const open = await db
         .selectFrom('chunks')
         .select('chunk_no')
         .where('job_no', '=', jobNo)
-        .where('state', 'in', ['ready', 'parked'])
+        .where(isIdle(db))
         .orderBy('chunk_no')
         .execute()
       return open.map((chunk) => ({ jobNo, chunkNo: chunk.chunk_no }))
@@ -50,18 +53,20 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
       await handle(tx).updateTable('jobs').set({ queued_to: 0 }).where('job_no', '=', jobNo).execute()
     },
 
-    claim: (ref, owner, died, atMs) => claimChunk(database, ref, owner, died, atMs),
+    claim: (ref, owner, died, atMs, to) => claimChunk(database, { ref, owner, died, atMs, to: to ?? 'work' }),
 
     async release(tx, claim, to) {
-      const { numUpdatedRows } = await handle(tx)
+      const released = await handle(tx)
         .updateTable('chunks')
         .set({ state: to, owner: null })
         .where('job_no', '=', claim.jobNo)
         .where('chunk_no', '=', claim.chunkNo)
         .where('epoch', '=', claim.epoch)
         .where('state', '=', 'leased')
-        .executeTakeFirstOrThrow()
-      return numUpdatedRows > 0n
+        .returningAll()
+        .executeTakeFirst()
+      if (released !== undefined && to === 'parked') await handCountersOver(handle(tx), released, now())
+      return released !== undefined
     },
 
     complete: (tx, claim, atMs) => completeChunk(database, tx, claim, atMs),
@@ -72,6 +77,12 @@ export function chunksRole(database: StoreDatabase, now: () => number): Chunks {
 
     async forgiveDeaths(tx, jobNo) {
       await updateCounting(handle(tx), jobNo).set({ deaths: 0 }).where('deaths', '>', 0).execute()
+      const parked = handle(tx).updateTable('chunks').where('job_no', '=', jobNo)
+      await parked
+        .set({ deaths: 0 })
+        .where('chunk_no', 'in', parkedChunks(handle(tx), jobNo))
+        .where('deaths', '>', 0)
+        .execute()
     },
   } satisfies Chunks)
 }
@@ -104,7 +115,7 @@ async function nextReady(db: Kysely<Database>, jobNo: number, limit: number): Pr
     .select('chunk_no')
     .where('job_no', '=', jobNo)
     .where('chunk_no', '>=', from)
-    .where('state', 'in', ['ready', 'parked'])
+    .where(isIdle(db))
     .orderBy('chunk_no')
     .limit(limit)
     .execute()
@@ -119,12 +130,17 @@ function updateCounting(db: Kysely<Database>, jobNo: number) {
   return chunks.where('chunk_no', 'in', countingChunks(db, jobNo))
 }
 
+interface Claiming {
+  readonly ref: ChunkRef
+  readonly owner: string
+  readonly died: boolean
+  readonly atMs: number
+  readonly to: 'work' | 'settle'
+}
+
 async function claimChunk(
   { write, handle, lockJob, clock }: StoreDatabase,
-  ref: ChunkRef,
-  owner: string,
-  died: boolean,
-  atMs: number,
+  { ref, owner, died, atMs, to }: Claiming,
 ): Promise<ClaimedChunk | null> {
   return await write(async (tx) => {
     await lockJob(tx, ref.jobNo, 'shared')
@@ -133,14 +149,16 @@ async function claimChunk(
     const workable = job.where('state', 'in', ['queued', 'running']).where('wanted', 'is', null)
     const chunk = db.updateTable('chunks').where('job_no', '=', ref.jobNo).where('chunk_no', '=', ref.chunkNo)
     const { numUpdatedRows } = await chunk
-      .set({ state: 'leased', epoch: sql`epoch + 1`, owner, counting: 1, deaths: sql`deaths + ${died ? 1 : 0}` })
+      .set({ state: 'leased', epoch: sql`epoch + 1`, owner, deaths: sql`deaths + ${died ? 1 : 0}` })
       .set({ round: job.select('round'), leased_at_ms: clock() })
       .where('state', 'in', ['ready', 'leased', 'parked'])
-      .where(({ exists }) => exists(workable.select('job_no')))
+      .$if(to === 'work', (update) => update.where(({ exists }) => exists(workable.select('job_no'))))
+      .$if(to === 'settle', (update) => update.where(hasResults(db)))
       .executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) return null
+    await takeCountersBack(db, ref)
     const lost = await countLost(db, ref, atMs)
-    await changeState(db, ref.jobNo, ['queued'], { to: 'running', atMs })
+    if (to === 'work') await changeState(db, ref.jobNo, ['queued'], { to: 'running', atMs })
     const claimed = await readChunk(db, ref)
     const owning = await job.selectAll().executeTakeFirstOrThrow()
     return claimed === null ? null : { chunk: claimed, job: jobOf(owning), lost }

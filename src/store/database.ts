@@ -1,4 +1,5 @@
 import type { Kysely, RawBuilder } from 'kysely'
+import type { ChunkRef } from '../domain/chunk.ts'
 import type { Outcome } from '../domain/row.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { AnswerSource } from './role/answers.ts'
@@ -28,6 +29,8 @@ export interface StoreDatabase {
    * locks a job does so first, before any of its rows.
    */
   lockJob(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
+  /** Keeps others from changing these chunks until `tx` ends. Several are locked in the order in which everybody locks them. */
+  lockChunks(tx: StoreTx, refs: readonly ChunkRef[]): Promise<void>
   /** The database's own time as part of a query, in UTC milliseconds: the clock that all its workers share. */
   clock(): RawBuilder<number>
   /** Since when the database has been up, by its own clock: nobody could be heard of before. 0 where there is no server that goes down. */

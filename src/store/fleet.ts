@@ -1,7 +1,8 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
 import type { StoreDatabase } from './database.ts'
 import { type Fleet, GONE_AFTER_MS, type Member, type MemberSeen, type Role } from './role/fleet.ts'
-import type { Database, WorkersTable } from './schema.ts'
+import type { Database } from './schema.ts'
+import type { WorkersTable } from './schema-fleet.ts'
 
 /** States in which a job is to be worked on; spelled out as in the index over them. */
 const ACTIVE = sql<boolean>`state in ('queued', 'running', 'finalizing')`

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Job, TERMINAL_STATES } from '../domain/job.ts'
 import type { Database } from './schema.ts'
 
@@ -21,10 +21,25 @@ export async function forgetJobs(
     .returning(['job_no', 'id'])
     .execute()
   for (const { job_no } of dropped) {
+    await db.deleteFrom('batch_parts').where('job_no', '=', job_no).execute()
+    await db.deleteFrom('budget_holdings').where('job_no', '=', job_no).execute()
     await db.deleteFrom('chunks').where('job_no', '=', job_no).execute()
     await db.deleteFrom('segments').where('job_no', '=', job_no).execute()
   }
   return dropped.map((job) => ({ jobNo: job.job_no, id: job.id }))
+}
+
+/** Removes shards that were planned before `beforeMs` and of which no job has a part any more. */
+export async function forgetShards(db: Kysely<Database>, beforeMs: number): Promise<void> {
+  const parts = db
+    .selectFrom('batch_parts')
+    .select('part_id')
+    .where('batch_parts.shard_id', '=', sql.ref<string>('batch_shards.shard_id'))
+  await db
+    .deleteFrom('batch_shards')
+    .where('planned_at_ms', '<', beforeMs)
+    .where(({ not, exists }) => not(exists(parts)))
+    .execute()
 }
 
 /** Jobs that are dropped, as part of a query. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import { addCounters } from '../domain/job.ts'
+import { heldForParts } from './budget-holdings.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
@@ -13,7 +14,12 @@ const SAMPLE = 2_000
 export async function readOutlook({ reader }: StoreDatabase, jobNo: number): Promise<Outlook> {
   const snapshot = reader.transaction().setIsolationLevel('repeatable read')
   return await snapshot.execute(async (db) => {
-    const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirstOrThrow()
+    const job = await db
+      .selectFrom('jobs')
+      .selectAll('jobs')
+      .select(heldForParts(db))
+      .where('jobs.job_no', '=', jobNo)
+      .executeTakeFirstOrThrow()
     const open = await db
       .selectFrom('chunks')
       .select(sumOfCounters)
@@ -47,8 +53,8 @@ export async function readOutlook({ reader }: StoreDatabase, jobNo: number): Pro
         tokens: job.doubt_tokens + sum((grant) => grant.doubt_tokens),
       },
       reserved: {
-        nano: sum((grant) => Math.max(0, grant.left_nano)),
-        tokens: sum((grant) => Math.max(0, grant.left_tokens)),
+        nano: sum((grant) => Math.max(0, grant.left_nano)) + Number(job.held_nano ?? 0),
+        tokens: sum((grant) => Math.max(0, grant.left_tokens)) + Number(job.held_tokens ?? 0),
       },
       rowsTotal: job.rows_total,
       rowsEnded: counters.succeeded + counters.failed + counters.skipped + counters.cancelled,

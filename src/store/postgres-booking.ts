@@ -1,11 +1,11 @@
 import type { AttemptFact, AttemptIntent, AttemptState } from '../domain/attempt.ts'
-import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
-import { factValues, intentValues } from './attempt-record.ts'
+import { addCounters, type Counters, NO_COUNTS, TERMINAL_STATES } from '../domain/job.ts'
+import { entryValues, factValues, intentValues } from './attempt-record.ts'
 import { uuidBytes, uuidText } from './bytes.ts'
 import { COUNTER_COLUMNS, negated } from './counters.ts'
 import { countersOfFigures, type Figures, figuresOf } from './figures.ts'
 import { batch, given } from './postgres-batch.ts'
-import { ATTEMPT_KEY, COUNTERS, FACTS, INTENTS } from './postgres-columns.ts'
+import { ATTEMPT_KEY, COUNTERS, ENTRIES, FACTS, INTENTS } from './postgres-columns.ts'
 import type { Session } from './postgres-session.ts'
 
 const CLOSED = [...ATTEMPT_KEY, ...FACTS]
@@ -26,6 +26,12 @@ const close = batch(
   `update attempts set state = 'booked', ${FACT} from ${given(CLOSED)}
    where ${SAME_ATTEMPT} and attempts.state = 'open' returning attempts.id`,
 )
+const enter = batch(
+  'enter',
+  ENTRIES,
+  `insert into attempts (${ENTRIES.map(([name]) => name).join(', ')}) select * from ${given(ENTRIES)}
+   on conflict do nothing returning attempts.id`,
+)
 const find = batch(
   'find',
   ATTEMPT_KEY,
@@ -42,6 +48,13 @@ const correct = batch(
   CORRECTED,
   `update jobs set ledger_version = ledger_version + 1, ${COUNTERS.map(([name]) => `${name} = jobs.${name} + given.${name}`).join(', ')}
    from ${given(CORRECTED)} where jobs.job_no = given.job_no`,
+)
+
+const changeLate = batch(
+  'change_late',
+  [['job_no', 'int8']],
+  `update jobs set ledger_version = ledger_version + 1 from ${given([['job_no', 'int8']])}
+   where jobs.job_no = given.job_no and jobs.state in (${TERMINAL_STATES.map((state) => `'${state}'`).join(', ')})`,
 )
 
 /** An ended attempt, and what its sender is: the chunk's holder, whose delta carries its figures, or one whose epoch had passed. */
@@ -68,12 +81,29 @@ export async function bookFacts(session: Session, ended: readonly EndedAttempt[]
   }
   const rows = [...first.values()].map(({ fact }) => [...keyOf(fact), ...factValues(fact)])
   for (const { id } of await close.run<{ id: Uint8Array }>(session, rows)) first.delete(uuidText(id))
+  if (first.size > 0) await enterUnnoted(session, first)
   if (first.size + again.length > 0) await settle(session, [...first.values(), ...again])
+}
+
+/** Enters attempts that nobody noted before they ended, and takes them out of `ended`. */
+async function enterUnnoted(session: Session, ended: Map<string, EndedAttempt>): Promise<void> {
+  const rows = [...ended.values()].map(({ fact }) => entryValues(fact))
+  const jobs = new Set<number>()
+  for (const row of await enter.run<{ id: Uint8Array }>(session, rows)) {
+    const id = uuidText(row.id)
+    const entered = ended.get(id)
+    if (entered !== undefined) jobs.add(entered.fact.intent.jobNo)
+    ended.delete(id)
+  }
+  await changeLate.run(
+    session,
+    [...jobs].sort((a, b) => a - b).map((jobNo) => [jobNo]),
+  )
 }
 
 type Stored = Figures & { readonly state: AttemptState }
 
-/** Books what was not simply open: unknown, lost meanwhile, sent by one who holds the chunk no more, or said twice. */
+/** Books what was neither open nor new: lost meanwhile, sent by one who holds the chunk no more, or said twice. */
 async function settle(session: Session, ended: readonly EndedAttempt[]): Promise<void> {
   const stored = await storedOf(session, ended)
   const unknown: AttemptIntent[] = []
@@ -83,9 +113,9 @@ async function settle(session: Session, ended: readonly EndedAttempt[]): Promise
     const { intent } = fact
     const before = stored.get(intent.id)
     const byDelta = to === 'booked' ? countersOfFigures(figuresOf(fact)) : NO_COUNTS
-    const difference = differenceOf(fact, byDelta, before)
+    const difference = isSaidTwice(before, to) ? negated(byDelta) : differenceOf(fact, byDelta, before)
     corrections.set(intent.jobNo, addCounters(corrections.get(intent.jobNo) ?? NO_COUNTS, difference))
-    if (before?.state === 'booked' || before?.state === 'orphaned') continue
+    if (isSaidTwice(before, to)) continue
     if (before === undefined) unknown.push(intent)
     rewritten.push([...keyOf(fact), to, ...factValues(fact)])
     stored.set(intent.id, { ...figuresOf(fact), state: to })
@@ -95,11 +125,15 @@ async function settle(session: Session, ended: readonly EndedAttempt[]): Promise
   await correctJobs(session, corrections)
 }
 
+/** It stands there exactly once. What an earlier holder booked too late is of use after all when the chunk's holder books it. */
+function isSaidTwice(before: Stored | undefined, to: 'booked' | 'orphaned'): boolean {
+  return before?.state === 'booked' || before?.state === to
+}
+
 /** What the job's counters gain besides what the chunk's gain by their delta. */
 function differenceOf(fact: AttemptFact, byDelta: Counters, before: Stored | undefined): Counters {
-  // Said twice: it stands there exactly once.
-  if (before?.state === 'booked' || before?.state === 'orphaned') return negated(byDelta)
-  const counted = before?.state === 'lost' ? countersOfFigures(before) : NO_COUNTS
+  // What an open one holds is its worst case, and was counted nowhere.
+  const counted = before === undefined || before.state === 'open' ? NO_COUNTS : countersOfFigures(before)
   return addCounters(countersOfFigures(figuresOf(fact)), negated(addCounters(counted, byDelta)))
 }
 

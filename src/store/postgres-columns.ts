@@ -1,4 +1,4 @@
-import { FACT_COLUMNS, INTENT_COLUMNS } from './attempt-record.ts'
+import { ENTRY_COLUMNS, FACT_COLUMNS, INTENT_COLUMNS } from './attempt-record.ts'
 import { COUNTER_COLUMNS } from './counters.ts'
 import { ROW_COLUMNS } from './outcome-record.ts'
 import type { BatchColumn } from './postgres-batch.ts'
@@ -52,5 +52,6 @@ export const CHUNK_KEY = typed(['job_no', 'chunk_no'])
 export const ATTEMPT_KEY = typed(['job_no', 'chunk_no', 'id'])
 export const INTENTS = typed(INTENT_COLUMNS)
 export const FACTS = typed(FACT_COLUMNS)
+export const ENTRIES = typed(ENTRY_COLUMNS)
 export const ROWS = typed(ROW_COLUMNS)
 export const COUNTERS = COUNTER_COLUMNS.map(([, column]): BatchColumn => [column, 'int8'])

@@ -55,12 +55,20 @@ export async function insertOutcomes(
   )
 }
 
+/** Locks chunks that are changed by other statements, in the same order. */
+export async function lockChunks(session: Session, refs: readonly ChunkRef[]): Promise<void> {
+  await lock.run(
+    session,
+    refs.map((ref) => [ref.jobNo, ref.chunkNo]),
+  )
+}
+
 /**
  * Writes a group by a handful of statements, however many rows it has: this is what each row pays for. The chunks are locked first, so that no
  * claim changes hands meanwhile. `Rows.record` says what it guarantees.
  */
 export async function recordGroup(session: Session, group: RecordGroup): Promise<readonly ChunkClaim[]> {
-  const chunks = await lockChunks(session, group)
+  const chunks = await lockGroup(session, group)
   const fence = createFence((ref) => {
     const chunk = chunks.get(nameOf(ref))
     return chunk?.state === 'leased' ? chunk.epoch : null
@@ -87,7 +95,7 @@ export async function recordGroup(session: Session, group: RecordGroup): Promise
   return fence.passed()
 }
 
-async function lockChunks(session: Session, group: RecordGroup): Promise<ReadonlyMap<string, LockedChunk>> {
+async function lockGroup(session: Session, group: RecordGroup): Promise<ReadonlyMap<string, LockedChunk>> {
   const refs = new Map<string, readonly unknown[]>()
   const add = (ref: ChunkRef) => void refs.set(nameOf(ref), [ref.jobNo, ref.chunkNo])
   group.intents.forEach(add)

@@ -4,7 +4,7 @@ import { StorageFailure } from '../domain/storage-failure.ts'
 import type { Runtime } from '../runtime.ts'
 import { keepCosts } from './costs.ts'
 import type { StoreDatabase } from './database.ts'
-import { forgetJobs } from './forget-job.ts'
+import { forgetJobs, forgetShards } from './forget-job.ts'
 import {
   bucketOfPartition,
   dropPartition,
@@ -40,6 +40,7 @@ export function postgresUpkeep({ database, places, session, runtime }: UpkeepOpt
     prepare: () => places.prepare(),
     async dropOld({ rowsBeforeMs, attemptsBeforeMs }: DropRequest): Promise<Dropped> {
       const jobs = rowsBeforeMs === null ? [] : await forgetBuckets(database, rowsBeforeMs, runtime.now())
+      if (rowsBeforeMs !== null) await database.write((tx) => forgetShards(database.handle(tx), rowsBeforeMs))
       const own = await openSession({ ...session, statementMs: 0, settings: { lock_timeout: DETACH_WAIT } })
       try {
         await dropRows(database, own, runtime)

@@ -7,7 +7,7 @@ import { takeAnswers } from './postgres-answers.ts'
 import { ensureSchema } from './postgres-migrate.ts'
 import { postgresPlaces } from './postgres-places.ts'
 import { postgresReader } from './postgres-reader.ts'
-import { insertOutcomes, recordGroup } from './postgres-record.ts'
+import { insertOutcomes, lockChunks, recordGroup } from './postgres-record.ts'
 import { refusal } from './postgres-refusal.ts'
 import { postgresUpkeep } from './postgres-upkeep.ts'
 import { postgresWriter } from './postgres-writer.ts'
@@ -69,6 +69,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       const lock = mode === 'shared' ? 'pg_advisory_xact_lock_shared' : 'pg_advisory_xact_lock'
       await writer.session(tx).query(`select ${lock}($1::int8)`, [String(JOB_LOCKS | BigInt(jobNo))], mode)
     },
+    lockChunks: (tx, refs) => lockChunks(writer.session(tx), refs),
     clock: () => sql<number>`floor(extract(epoch from clock_timestamp()) * 1000)::int8`,
     upSince: () => sql<number>`floor(extract(epoch from pg_postmaster_start_time()) * 1000)::int8`,
     bucketFor: places.bucketFor,

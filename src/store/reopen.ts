@@ -1,6 +1,7 @@
 import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql } from 'kysely'
 import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
-import { countersOf, negated, plusCounters } from './counters.ts'
+import { takeCountersBack } from './chunk-counters.ts'
+import { negated, plusCounters } from './counters.ts'
 import { inStatements } from './database.ts'
 import type { RowSelection } from './role/rows.ts'
 import { bucketOf, deadRowsOf } from './rows-of-job.ts'
@@ -89,18 +90,13 @@ function plus(a: Loss | undefined, b: Loss): Loss {
 async function reopenChunk(db: Kysely<Database>, jobNo: number, round: number, loss: Loss): Promise<void> {
   const chunk = () => db.updateTable('chunks').where('job_no', '=', jobNo).where('chunk_no', '=', loss.chunkNo)
   const ended = await chunk()
-    .set({ state: 'ready', owner: null, done_no: null, counting: 1 })
+    .set({ state: 'ready', owner: null, done_no: null })
     .where('done_no', 'is not', null)
-    .returningAll()
-    .executeTakeFirst()
-  if (ended !== undefined) {
-    await db
-      .updateTable('jobs')
-      .set(plusCounters(negated(countersOf(ended))))
-      .set({ open_chunks: sql`open_chunks + 1` })
-      .where('job_no', '=', jobNo)
-      .execute()
+    .executeTakeFirstOrThrow()
+  if (ended.numUpdatedRows > 0n) {
+    await db.updateTable('jobs').set({ open_chunks: sql`open_chunks + 1` }).where('job_no', '=', jobNo).execute()
   }
+  await takeCountersBack(db, { jobNo, chunkNo: loss.chunkNo })
   await chunk()
     .set({ ...plusCounters(loss.counters), round, deaths: 0 })
     .execute()

@@ -1,5 +1,6 @@
 import { answersRole } from './answers.ts'
 import { attemptsRole } from './attempts.ts'
+import { batchesRole } from './batches.ts'
 import { budgetsRole } from './budgets.ts'
 import { chunksRole } from './chunks.ts'
 import { costsRole } from './costs.ts'
@@ -37,6 +38,7 @@ export function storeRoles({ database, record, now, version, migrations }: Store
     attempts: attemptsRole(database, costs),
     costs,
     budgets: budgetsRole(database, now),
+    batches: batchesRole(database),
     answers: answersRole(database),
     events: eventsRole(database),
     fleet: fleetRole(database),

@@ -4,7 +4,9 @@ import type { ChunkState } from '../domain/chunk.ts'
 import type { Cause } from '../domain/failure.ts'
 import type { JobState, Priority, StateReason, Trigger, Wanted } from '../domain/job.ts'
 import type { LaneName, OutcomeState } from '../domain/row.ts'
+import type { BatchKindsTable, BatchPartsTable, BatchShardsTable, BudgetHoldingsTable } from './schema-batches.ts'
 import type { BudgetGrantsTable, TenantDaysTable } from './schema-budget.ts'
+import type { RolesTable, WorkersTable } from './schema-fleet.ts'
 import type { JobCostsTable, PricesTable } from './schema-ledger.ts'
 import type { LimitsTable } from './schema-limits.ts'
 
@@ -23,6 +25,10 @@ export interface Database {
   rows: RowsTable
   attempts: AttemptsTable
   budget_grants: BudgetGrantsTable
+  budget_holdings: BudgetHoldingsTable
+  batch_kinds: BatchKindsTable
+  batch_parts: BatchPartsTable
+  batch_shards: BatchShardsTable
   tenant_days: TenantDaysTable
   prices: PricesTable
   job_costs: JobCostsTable
@@ -275,26 +281,4 @@ interface MessagesTable {
   deliveries: Generated<number>
   turn: Generated<number>
   held_since_ms: number | null
-}
-
-/** The fleet: a row for each worker, renewed each second. */
-export interface WorkersTable {
-  worker_id: string
-  host: string
-  pid: number
-  version: string
-  job_no: number | null
-  chunks: number
-  concurrency: number | null
-  wanted_concurrency: number | null
-  /** By the database's clock, like the times of roles. */
-  started_at_ms: number
-  seen_at_ms: number
-}
-
-interface RolesTable {
-  role: string
-  worker_id: string
-  since_ms: number
-  until_ms: number
 }

@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AttemptFact, AttemptState } from '../domain/attempt.ts'
-import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
-import { FACT_COLUMNS, factValues, INTENT_COLUMNS, intentValues } from './attempt-record.ts'
+import { addCounters, type Counters, NO_COUNTS, TERMINAL_STATES } from '../domain/job.ts'
+import { ENTRY_COLUMNS, entryValues, FACT_COLUMNS, factValues, INTENT_COLUMNS, intentValues } from './attempt-record.ts'
 import { uuidBytes } from './bytes.ts'
 import { COUNTER_COLUMNS, negated } from './counters.ts'
 import { countersOfFigures, type Figures, figuresOf } from './figures.ts'
@@ -12,7 +12,10 @@ import { prepareCountOfJob, prepareInsert } from './sqlite-statement.ts'
  * counters by its deltas; whatever the ledger gains or loses besides is corrected on the job's row, in the same transaction.
  */
 export interface SqliteBooking {
-  /** Books an attempt of the chunk's holder, whose delta carries its figures. */
+  /**
+   * Books an attempt of the chunk's holder, whose delta carries its figures; one that nobody noted before is entered. What an earlier holder has
+   * booked too late is of use after all.
+   */
   book(fact: AttemptFact): void
   /** Books an attempt whose holder's epoch has passed: paid for, and of no use. */
   orphan(fact: AttemptFact): void
@@ -30,7 +33,11 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     ),
     intend: prepareInsert(handle, 'attempts', INTENT_COLUMNS),
     correct: prepareCountOfJob(handle),
+    enter: prepareInsert(handle, 'attempts', ENTRY_COLUMNS, 'on conflict do nothing'),
     change: handle.prepare('update jobs set ledger_version = ledger_version + 1 where job_no = ?'),
+    changeLate: handle.prepare(
+      `update jobs set ledger_version = ledger_version + 1 where job_no = ? and state in (${TERMINAL_STATES.map((state) => `'${state}'`).join(', ')})`,
+    ),
   }
 
   const correct = (jobNo: number, difference: Counters) => {
@@ -44,7 +51,7 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     const stored = statements.find.get(...id) as (Figures & { readonly state: AttemptState }) | undefined
     const real = countersOfFigures(figuresOf(fact))
     const byDelta = to === 'booked' ? real : NO_COUNTS
-    if (stored?.state === 'booked' || stored?.state === 'orphaned') {
+    if (stored?.state === 'booked' || stored?.state === to) {
       // Said twice: it stands there exactly once.
       correct(intent.jobNo, negated(byDelta))
       return
@@ -52,7 +59,8 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     if (stored === undefined) statements.intend.run(...intentValues(intent))
     statements.rewrite.run(to, ...factValues(fact), ...id)
     statements.change.run(intent.jobNo)
-    const before = stored?.state === 'lost' ? countersOfFigures(stored) : NO_COUNTS
+    // What an open one holds is its worst case, and was counted nowhere.
+    const before = stored === undefined || stored.state === 'open' ? NO_COUNTS : countersOfFigures(stored)
     correct(intent.jobNo, addCounters(real, negated(addCounters(before, byDelta))))
   }
 
@@ -60,7 +68,10 @@ export function sqliteBooking(handle: DatabaseSync): SqliteBooking {
     book(fact: AttemptFact) {
       const { jobNo, chunkNo, id } = fact.intent
       const { changes } = statements.close.run(...factValues(fact), jobNo, chunkNo, uuidBytes(id))
-      if (changes === 0) settle(fact, 'booked')
+      if (changes > 0) return
+      const entered = statements.enter.run(...entryValues(fact))
+      if (entered.changes === 0) settle(fact, 'booked')
+      else statements.changeLate.run(jobNo)
     },
     orphan: (fact: AttemptFact) => settle(fact, 'orphaned'),
   })

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { TERMINAL_STATES } from '../domain/job.ts'
 import { keepCosts } from './costs.ts'
 import type { StoreDatabase } from './database.ts'
-import { droppedJobs, forgetJobs } from './forget-job.ts'
+import { droppedJobs, forgetJobs, forgetShards } from './forget-job.ts'
 import type { Dropped, DropRequest, Upkeep } from './role/upkeep.ts'
 import type { Database } from './schema.ts'
 
@@ -15,6 +15,7 @@ export function sqliteUpkeep(database: StoreDatabase, now: () => number): Upkeep
     prepare: async () => undefined,
     async dropOld({ rowsBeforeMs, attemptsBeforeMs }: DropRequest): Promise<Dropped> {
       const jobs = rowsBeforeMs === null ? [] : await forget(database, rowsBeforeMs, now())
+      if (rowsBeforeMs !== null) await database.write((tx) => forgetShards(database.handle(tx), rowsBeforeMs))
       // Also of jobs whose clean-up was broken off.
       await inPieces(database, deleteRows)
       if (jobs.length > 0) {

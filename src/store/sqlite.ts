@@ -60,8 +60,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Sqli
       },
       write: writer.write,
       aside: (statement) => writer.write(() => statement(writing)),
-      // Transactions are serial: whoever is inside one has all jobs to itself.
+      // Transactions are serial: whoever is inside one has all jobs and chunks to itself.
       lockJob: async () => undefined,
+      lockChunks: async () => undefined,
       clock: () => sql<number>`${runtime.now()}`,
       upSince: () => sql<number>`0`,
       bucketFor: async () => 0,

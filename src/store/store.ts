@@ -1,6 +1,7 @@
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Answers } from './role/answers.ts'
 import type { Attempts } from './role/attempts.ts'
+import type { Batches } from './role/batches.ts'
 import type { Budgets } from './role/budgets.ts'
 import type { Chunks } from './role/chunks.ts'
 import type { Costs } from './role/costs.ts'
@@ -33,6 +34,7 @@ export interface Store {
   readonly attempts: Attempts
   readonly costs: Costs
   readonly budgets: Budgets
+  readonly batches: Batches
   readonly answers: Answers
   readonly events: Events
   readonly fleet: Fleet

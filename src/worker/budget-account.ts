@@ -4,8 +4,8 @@ import { costOf, worstUsage } from '../domain/usage.ts'
 import { createPurse, type Purse } from '../limit/purse.ts'
 import type { Draw } from '../store/role/budgets.ts'
 import type { RowTask } from './held-chunk.ts'
-import type { JobRun } from './job-run.ts'
-import { targetOf } from './send-row.ts'
+import { targetOf } from './intent.ts'
+import type { JobRun, Rate } from './job-run.ts'
 
 /** A job's budget as one worker keeps it. */
 export interface BudgetAccount {
@@ -53,11 +53,10 @@ function isDayLimited({ dayNano }: JobRun): boolean {
   return dayNano !== undefined && dayNano !== null
 }
 
-/** The worst that a row's next request can come to; `null`: its price is unknown, and it is asked for. */
-export function worstOf(task: RowTask): Amount | null {
+/** The worst that a row's next request can come to, live or at another lane's rate; `null`: its price is unknown, and it is asked for. */
+export function worstOf(task: RowTask, { price }: Rate = targetOf(task)): Amount | null {
   const { run } = task.held
   const { worstInputTokens, worstOutputTokens } = task.next
-  const { price } = targetOf(task)
   const nano = costOf(worstUsage(worstInputTokens, worstOutputTokens, price), price)
   if (nano === null && (limitsOfRun(run).nano !== null || isDayLimited(run))) return null
   return { nano: nano ?? 0, tokens: worstInputTokens + worstOutputTokens }

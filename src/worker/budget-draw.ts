@@ -14,13 +14,15 @@ const NOTHING_SET = Object.freeze({ budgetNano: null, budgetTokens: null })
 
 /**
  * Draws room for a request of this worst case, and some more, where the budget has it. Where it has not, the account waits for what is under way;
- * and where nothing is under way anywhere that could make room, the job is ordered to stop.
+ * and where nothing is under way anywhere that could make room, in batches neither, the job is ordered to stop. `all`: room for so much is of use
+ * at once.
  */
 export async function drawGrant(
   deps: WorkerDeps,
   guard: StorageGuard,
   account: BudgetAccount,
   worst: Amount,
+  all: Amount = worst,
 ): Promise<void> {
   const { purse } = account
   const alone = purse.inFlight === 0
@@ -34,7 +36,7 @@ export async function drawGrant(
       workerId: deps.workerId,
       specLimits: limitsOf(account.run.spec.budget, NOTHING_SET),
       least,
-      wish: plus(least, wishOf(account, worst)),
+      wish: plus(least, most(wishOf(account, worst), minus(all, worst))),
       rest,
     }),
   )
@@ -46,7 +48,7 @@ export async function drawGrant(
   }
   if (await retireGone(deps, guard, drawn.others)) return
   account.waits = true
-  if (drawn.others.length > 0) return
+  if (drawn.others.length > 0 || drawn.heldByParts) return
   order(account.run, { kind: 'own', reason: 'budget', detail: refusalText(drawn, worst) })
 }
 

@@ -1,5 +1,6 @@
 import { type Amount, chargeOf, most, NOTHING } from '../domain/budget.ts'
 import { type BudgetAccount, isLimited, openAccount, worstOf } from './budget-account.ts'
+import { type BatchRoom, createBatchRoom } from './budget-batch.ts'
 import { createGrantBooks } from './budget-books.ts'
 import { drawGrant } from './budget-draw.ts'
 import type { Gate, Pass } from './gate.ts'
@@ -13,7 +14,7 @@ import type { WorkerDeps } from './worker-deps.ts'
  * Lets a request in when its worst case fits into what this worker has drawn of its job's budget, and draws more where that is not so. A job is
  * stopped with `budget` only when nothing that is under way anywhere could make room for its next request.
  */
-export interface BudgetGate extends Gate {
+export interface BudgetGate extends Gate, BatchRoom {
   readonly books: GrantBooks
   /** By job. */
   readonly accounts: ReadonlyMap<number, BudgetAccount>
@@ -40,30 +41,35 @@ export function createBudgetGate(deps: WorkerDeps, { guard, onStop, onDefect }: 
   const tell = () => {
     for (const listener of listeners) listener()
   }
-  const startDraw = (account: BudgetAccount, worst: Amount) => {
-    account.drawing = drawGrant(deps, guard, account, worst)
+  const startDraw = (account: BudgetAccount, worst: Amount, all?: Amount) => {
+    account.drawing = drawGrant(deps, guard, account, worst, all)
       .finally(() => {
         account.drawing = null
       })
       .then(() => (account.run.stop === null ? tell() : onStop()))
       .catch(onDefect)
+    return account.drawing
+  }
+  const noPrice = (run: JobRun) => {
+    const detail = 'the price of its model is not known, and its budget is in dollars'
+    order(run, { kind: 'own', reason: 'error', detail })
+    onStop()
   }
 
   return Object.freeze({
     accounts,
     books: createGrantBooks(deps, accounts, tell),
+    ...createBatchRoom({ accountOf: (run) => accountOf(accounts, run), draw: startDraw, noPrice }),
     enter(task: RowTask) {
       const account = accountOf(accounts, task.held.run)
       const worst = worstOf(task)
       if (worst === null) {
-        const detail = 'the price of its model is not known, and its budget is in dollars'
-        order(account.run, { kind: 'own', reason: 'error', detail })
-        onStop()
+        noPrice(account.run)
         return null
       }
       if (!isLimited(account)) account.purse.track(worst)
       else if (!account.purse.reserve(worst)) {
-        if (account.drawing === null && !account.waits) startDraw(account, worst)
+        if (account.drawing === null && !account.waits) void startDraw(account, worst)
         return null
       }
       return passOf(account, worst)

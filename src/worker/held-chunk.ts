@@ -1,8 +1,11 @@
-import type { PastAttempt } from '../domain/attempt.ts'
+import type { KnownAttempt } from '../domain/attempt.ts'
+import type { BatchPart } from '../domain/batch.ts'
 import type { Chunk, ChunkClaim } from '../domain/chunk.ts'
 import type { Row } from '../domain/row.ts'
+import type { StoreTx } from '../domain/store-tx.ts'
 import type { Delivery } from '../queue/queue.ts'
 import type { Sendable } from '../row/row.ts'
+import type { Store } from '../store/store.ts'
 import type { JobRun } from './job-run.ts'
 
 /** A chunk that this worker holds. */
@@ -11,6 +14,8 @@ export interface HeldChunk {
   readonly chunk: Chunk
   readonly claim: ChunkClaim
   readonly delivery: Delivery
+  /** Parts of it that have come back by batch, and are not closed. */
+  parts: readonly BatchPart[]
   /** Rows without an outcome handed to the recorder. */
   open: number
   /** Rows with a request on its way, or its booking. */
@@ -26,12 +31,21 @@ export function staysHere({ run, stale, closed }: HeldChunk): boolean {
   return !stale && !closed && run.stop === null
 }
 
+/** Closes the parts of the chunk that have come back: all their rows are booked, or asked anew. Part of `tx`. */
+export async function closeParts({ batches }: Pick<Store, 'batches'>, tx: StoreTx, { parts }: HeldChunk) {
+  if (parts.length > 0)
+    await batches.close(
+      tx,
+      parts.map((part) => part.id),
+    )
+}
+
 /** One row on its way through this worker. */
 export interface RowTask {
   readonly held: HeldChunk
   readonly row: Row
   /** Grows with each attempt; all that `prepare` and `settle` need. */
-  past: readonly PastAttempt[]
+  past: readonly KnownAttempt[]
   /** The request that waits for its slot. */
   next: Sendable
   /** Hash of the row's first request: the key for reuse. */

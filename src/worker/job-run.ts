@@ -1,6 +1,6 @@
 import type { Job, JobSettings, JobState, StateReason } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
-import type { Spec } from '../domain/spec.ts'
+import type { BatchSpec, Spec } from '../domain/spec.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { NO_LIMITS, smallest } from '../limit/demand.ts'
 import type { Ceiling, Governor } from '../limit/governor.ts'
@@ -26,6 +26,8 @@ export interface JobRun {
   readonly program: RowProgram
   /** Per target, -1 being the spec's model and 0… its fallbacks. */
   readonly targets: ReadonlyMap<number, TargetRun>
+  /** How it goes by batch; `null`: every request goes live. */
+  readonly batch: BatchSpec | null
   /** Where answers may be found and kept for reuse; `null`: nowhere. */
   readonly answerScope: string | null
   /** Rows of this job that went to a fallback, seen by this process and before it. */
@@ -36,14 +38,21 @@ export interface JobRun {
   stop: StopOrder | null
 }
 
-export interface TargetRun {
+/** A model of a job, and what it charges for a request of the live lane. */
+export interface TargetRun extends Rate {
   readonly modelId: string
   readonly account: string
+  /** The shortest prefix of a prompt, in tokens, that its provider keeps for requests to come. */
+  readonly cachesFrom: number
+  /** What a request costs that goes by batch; `null`: the provider has no batch API for it, or the job does not use it. */
+  readonly batch: Rate | null
+}
+
+/** What a lane charges. */
+export interface Rate {
   readonly price: Price | null
   /** The price's number in the store; `null`: it is unknown. */
   readonly priceNo: number | null
-  /** The shortest prefix of a prompt, in tokens, that its provider keeps for requests to come. */
-  readonly cachesFrom: number
 }
 
 /** Why a worker stops working on a job. */

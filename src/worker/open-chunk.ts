@@ -1,4 +1,4 @@
-import type { PastAttempt } from '../domain/attempt.ts'
+import type { KnownAttempt } from '../domain/attempt.ts'
 import { failure } from '../domain/failure.ts'
 import type { Outcome, Row } from '../domain/row.ts'
 import type { Delivery } from '../queue/queue.ts'
@@ -6,32 +6,37 @@ import type { ClaimedChunk } from '../store/store.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
 import { fallbackAllowed, type JobRun } from './job-run.ts'
 import { outcomeOf } from './outcomes.ts'
+import { type AskedRow, askedBy, isOut, type ReturnedRow, readReturned } from './returned.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
-/** A claimed chunk, its rows rendered: some have their outcome at once, the others are to be answered. */
+/** A claimed chunk, its rows rendered: some have their outcome at once, some have come back from a batch, the others are to be answered. */
 export interface OpenedChunk {
   readonly held: HeldChunk
   readonly outcomes: readonly Outcome[]
+  readonly returned: readonly ReturnedRow[]
   readonly tasks: readonly RowTask[]
 }
 
 /**
  * Reads the rows of a claimed chunk that have no outcome yet, with their attempts of this round, and prepares each. Rows that cannot or need
- * not be sent (skipped, broken template) get their outcome here.
+ * not be sent (skipped, broken template) get their outcome here. `null`: rows of it are still out in a batch, and nothing is to be done.
  */
 export async function openChunk(
-  deps: WorkerDeps,
+  deps: Pick<WorkerDeps, 'store' | 'runtime' | 'readRows' | 'batch'>,
   run: JobRun,
   claimed: ClaimedChunk,
   delivery: Delivery,
-): Promise<OpenedChunk> {
+): Promise<OpenedChunk | null> {
   const { chunk } = claimed
   const { store, runtime } = deps
+  // A first claim has neither parts nor attempts to look for.
+  const isFirst = chunk.epoch === 1
+  const parts = isFirst ? [] : await store.batches.ofChunk(chunk)
+  if (parts.some(isOut)) return null
   const [rows, ended, past] = await Promise.all([
     deps.readRows(chunk, run),
     store.rows.ended(chunk.jobNo, chunk.firstRow, chunk.rows),
-    // A first claim has no attempts to look for.
-    chunk.epoch > 1 ? store.attempts.ofChunk(chunk, run.job.round) : new Map<number, readonly PastAttempt[]>(),
+    isFirst ? new Map<number, readonly KnownAttempt[]>() : store.attempts.ofChunk(chunk, run.job.round),
   ])
   const pending = rows.filter((row) => !ended.has(row.index))
   const held: HeldChunk = {
@@ -39,6 +44,7 @@ export async function openChunk(
     chunk,
     claim: { jobNo: chunk.jobNo, chunkNo: chunk.chunkNo, epoch: chunk.epoch },
     delivery,
+    parts,
     open: pending.length,
     inFlight: 0,
     stale: false,
@@ -46,12 +52,19 @@ export async function openChunk(
   }
   const outcomes: Outcome[] = []
   const tasks: RowTask[] = []
+  const asked: AskedRow[] = []
+  const partOf = askedBy(parts, past)
   for (const row of pending) {
-    const prepared = prepareRow(held, row, past.get(row.index) ?? [], runtime.now(), false)
+    const [attempts, part] = [past.get(row.index) ?? [], partOf.get(row.index)]
+    if (part !== undefined) {
+      asked.push({ row, past: attempts, part })
+      continue
+    }
+    const prepared = prepareRow(held, row, attempts, runtime.now(), false)
     if ('task' in prepared) tasks.push(prepared.task)
     else outcomes.push(prepared.outcome)
   }
-  return { held, outcomes, tasks }
+  return { held, outcomes, returned: await readReturned(deps.batch, held, asked), tasks }
 }
 
 type PreparedRow = { readonly task: RowTask } | { readonly outcome: Outcome }
@@ -60,7 +73,7 @@ type PreparedRow = { readonly task: RowTask } | { readonly outcome: Outcome }
 export function prepareRow(
   held: HeldChunk,
   row: Row,
-  past: readonly PastAttempt[],
+  past: readonly KnownAttempt[],
   nowMs: number,
   hadFallback: boolean,
 ): PreparedRow {

@@ -1,13 +1,14 @@
-import type { AttemptFact, AttemptIntent, PastAttempt } from '../domain/attempt.ts'
+import type { AttemptFact, AttemptIntent, KnownAttempt } from '../domain/attempt.ts'
 import { REPLY_CAP_BYTES } from '../domain/attempt.ts'
 import type { Completion } from '../domain/completion.ts'
 import type { Failure } from '../domain/failure.ts'
-import type { NanoUsd } from '../domain/money.ts'
+import { type Counters, NO_COUNTS } from '../domain/job.ts'
+import type { NanoUsd, Price } from '../domain/money.ts'
 import type { Outcome, OutcomeState, Row } from '../domain/row.ts'
 import { costOf, NO_USAGE } from '../domain/usage.ts'
 import type { Settled } from '../row/row.ts'
 import type { RowTask } from './held-chunk.ts'
-import type { JobRun, TargetRun } from './job-run.ts'
+import type { JobRun } from './job-run.ts'
 
 /** Text cut to the cap for replies, on a character. */
 export function capReply(text: string | null): string | null {
@@ -20,7 +21,7 @@ export function capReply(text: string | null): string | null {
 /** How an ended request is booked. Tokens count also where the answer was of no use: they were paid for. */
 export function factOf(
   intent: AttemptIntent,
-  target: TargetRun,
+  price: Price | null,
   completion: Completion,
   settled: Settled['attempt'],
   endedAtMs: number,
@@ -39,14 +40,16 @@ export function factOf(
     retryable: settled.retryable,
     usage,
     // An answer without usage was paid for, but nobody knows how much; a failure without usage was not billed.
-    costNano: completion.usage === null ? (completion.ok ? null : 0) : costOf(usage, target.price),
+    costNano: completion.usage === null ? (completion.ok ? null : 0) : costOf(usage, price),
     reply: capReply(settled.reply),
   }
 }
 
 /** An attempt that just ended, as later steps of the same row see it. */
-export function pastOf(fact: AttemptFact): PastAttempt {
+export function pastOf(fact: AttemptFact): KnownAttempt {
   return {
+    id: fact.intent.id,
+    lane: fact.intent.lane,
     number: fact.intent.number,
     state: 'booked',
     cause: fact.cause,
@@ -76,7 +79,7 @@ interface Ending {
 }
 
 /** The outcome of a row after its attempts (none, where it never was sent). */
-export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], ending: Ending): Outcome {
+export function outcomeOf(run: JobRun, row: Row, past: readonly KnownAttempt[], ending: Ending): Outcome {
   const last = past[past.length - 1]
   return {
     rowIndex: row.index,
@@ -88,7 +91,7 @@ export function outcomeOf(run: JobRun, row: Row, past: readonly PastAttempt[], e
     reply: ending.state === 'failed' ? (last?.reply ?? null) : null,
     attempts: past.reduce((sum, attempt) => sum + (attempt.counts ? 1 : 0), 0),
     model: ending.model ?? last?.model ?? null,
-    lane: past.length === 0 ? null : 'live',
+    lane: last?.lane ?? null,
     inputTokens: past.reduce((sum, attempt) => sum + attempt.inputTokens, 0),
     outputTokens: past.reduce((sum, attempt) => sum + attempt.outputTokens, 0),
     costNano: past.reduce<NanoUsd | null>(
@@ -125,4 +128,17 @@ export function reusedOutcome(task: RowTask, { outcome: asked, jobNo }: Answer, 
   const { inputTokens, outputTokens, costNano } = asked
   const saved = { here: jobNo === task.held.claim.jobNo, inputTokens, outputTokens, costNano: costNano ?? 0 }
   return { ...outcome, lane: 'cache', latencyMs: 0, saved }
+}
+
+/** What an ended attempt adds to its chunk's counters. */
+export function usedBy({ usage, costNano }: AttemptFact): Counters {
+  return {
+    ...NO_COUNTS,
+    attempts: 1,
+    inputTokens: usage.inputTokens,
+    cachedTokens: usage.cachedInputTokens,
+    outputTokens: usage.outputTokens,
+    costNano: costNano ?? 0,
+    unpriced: costNano === null ? 1 : 0,
+  }
 }

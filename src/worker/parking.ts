@@ -2,7 +2,11 @@ import { type HeldChunk, type RowTask, staysHere } from './held-chunk.ts'
 
 /** After this a chunk is looked at again whose rows wait for others; each time it waits twice as long. */
 const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 5_000
+/** Others answer live; after so many looks they are rather in a batch. */
+const LONGEST_LIVE_WAIT_MS = 5_000
+const LIVE_LOOKS = 24
+/** Others are in a batch. */
+const LONGEST_WAIT_MS = 5 * 60_000
 
 /**
  * Rows that wait for rows which another worker asks. They hold up nobody: their chunk finishes its other rows, and is then parked until its message
@@ -40,7 +44,7 @@ export function createParking({ flush, look, park, onDefect }: ParkingPartners):
     for (let rows = onlyWaits(held); rows !== null; rows = onlyWaits(held)) {
       if (rows.open === held.open) {
         await flush()
-        if (onlyWaits(held) !== null) await park(held, waitMs(held.claim.epoch))
+        if (onlyWaits(held) !== null) await park(held, waitMs(held))
         return
       }
       // Time has passed over the chunk's other rows.
@@ -69,7 +73,8 @@ export function createParking({ flush, look, park, onDefect }: ParkingPartners):
   })
 }
 
-/** The epoch says how often the chunk has been taken up. */
-function waitMs(epoch: number): number {
-  return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (epoch - 1))
+/** For how long a chunk is parked that only waits. The epoch says how often it has been taken up. */
+export function waitMs({ run, claim: { epoch } }: HeldChunk): number {
+  const longest = run.batch === null && epoch <= LIVE_LOOKS ? LONGEST_LIVE_WAIT_MS : LONGEST_WAIT_MS
+  return Math.min(longest, FIRST_WAIT_MS * 2 ** (epoch - 1))
 }

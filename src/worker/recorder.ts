@@ -1,18 +1,13 @@
 import { setImmediate } from 'node:timers/promises'
 import type { AttemptFact, AttemptIntent } from '../domain/attempt.ts'
-import type { ChunkClaim } from '../domain/chunk.ts'
 import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
-import { addCounters, type Counters, NO_COUNTS } from '../domain/job.ts'
+import { addCounters, NO_COUNTS } from '../domain/job.ts'
 import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { Outcome } from '../domain/row.ts'
 import type { Events } from '../events.ts'
-import type { Queue } from '../queue/queue.ts'
-import type { Runtime } from '../runtime.ts'
-import type { Store } from '../store/store.ts'
-import type { GrantBooks } from './grant-books.ts'
+import { type CommitDeps, type Committed, commitGroup, emptyGroup, type Group, nameOf, sizeOf } from './commit-group.ts'
 import type { HeldChunk } from './held-chunk.ts'
-import { enqueueNext, finalizeMessage } from './job-run.ts'
-import type { StorageGuard } from './storage-guard.ts'
+import { usedBy } from './outcomes.ts'
 
 /** Entries that one commit takes at the most, an attempt being up to three: more would stall the event loop (engines.md §1). */
 const GROUP_MAX = 300
@@ -28,10 +23,12 @@ const BACKLOG_MAX = 2_000
 export interface Recorder {
   /** Resolves when the intent is durable: the request may be sent. `false`: the chunk's epoch or the job's grant has passed, and it must not be. */
   intend(held: HeldChunk, intent: AttemptIntent): Promise<boolean>
-  /** Books an ended attempt, with the row's outcome where it was the last. */
-  end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null): void
+  /** Books an ended attempt, with the row's outcome where it was the last. `partId`: it is a result of this part of a batch. */
+  end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null, partId?: string): void
   /** Closes a chunk whose rows all had outcomes before it was opened. */
   close(held: HeldChunk): void
+  /** Closes the parts of a chunk that have come back by batch: all that they brought was handed in. */
+  settle(held: HeldChunk): void
   /** Too much waits to be written: send nothing more. */
   readonly full: boolean
   /** Time of the last commit, on the runtime's clock. */
@@ -40,38 +37,14 @@ export interface Recorder {
   flush(): Promise<void>
 }
 
-interface Group {
-  readonly intents: {
-    readonly held: HeldChunk
-    readonly intent: AttemptIntent
-    readonly resolve: (go: boolean) => void
-  }[]
-  readonly facts: { readonly held: HeldChunk; readonly fact: AttemptFact; readonly last: boolean }[]
-  readonly outcomes: { readonly held: HeldChunk; readonly outcome: Outcome }[]
-  /** What each chunk's counters gain. */
-  readonly deltas: Map<HeldChunk, Counters>
-  readonly closing: HeldChunk[]
-  readonly over: PromiseWithResolvers<void>
+/** The group, in which the chunk's claim is looked at with those of the others. */
+function fenced(group: Group, held: HeldChunk): Group {
+  if (!group.deltas.has(held)) group.deltas.set(held, NO_COUNTS)
+  return group
 }
 
-const emptyGroup = (): Group => ({
-  intents: [],
-  facts: [],
-  outcomes: [],
-  deltas: new Map(),
-  closing: [],
-  over: Promise.withResolvers(),
-})
-const sizeOf = (group: Group) =>
-  group.intents.length + group.facts.length + group.outcomes.length + group.closing.length
-
-interface RecorderDeps {
-  readonly store: Store
-  readonly queue: Queue
-  readonly runtime: Runtime
+interface RecorderDeps extends CommitDeps {
   readonly events: Events
-  readonly guard: StorageGuard
-  readonly grants: GrantBooks
   /** Hears of each outcome as soon as it was handed in. */
   readonly onOutcome: (held: HeldChunk, outcome: Outcome) => void
   /** Hears after each commit. */
@@ -107,7 +80,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       const group = groups.shift() as Group
       if (groups.length === 0) groups.push(emptyGroup())
       committing = group
-      const result = await commit(deps, group)
+      const result = await commitGroup(deps, group)
       backlog -= sizeOf(group)
       lastCommitMs = deps.runtime.now()
       tell(deps, group, result)
@@ -146,14 +119,14 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       if (held.stale || state === 'broken') return Promise.resolve(false)
       return new Promise<boolean>((resolve) => open(1).intents.push({ held, intent, resolve }))
     },
-    end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null) {
+    end(held: HeldChunk, fact: AttemptFact | null, outcome: Outcome | null, partId?: string) {
       if (state === 'broken') return
       if (outcome !== null) held.open -= 1
       const closes = outcome !== null && held.open === 0
       const group = open(Number(fact !== null) + Number(outcome !== null) + Number(closes))
       let delta = group.deltas.get(held) ?? NO_COUNTS
       if (fact !== null) {
-        group.facts.push({ held, fact, last: outcome !== null })
+        group.facts.push({ held, fact, last: outcome !== null, partId: partId ?? null })
         delta = addCounters(delta, usedBy(fact))
       }
       if (outcome !== null) {
@@ -165,7 +138,12 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       if (outcome !== null) deps.onOutcome(held, outcome)
     },
     close(held: HeldChunk) {
-      if (state !== 'broken') open(1).closing.push(held)
+      if (state === 'broken') return
+      fenced(open(1), held).closing.push(held)
+    },
+    settle(held: HeldChunk) {
+      if (state === 'broken' || held.parts.length === 0) return
+      fenced(open(1), held).settling.push(held)
     },
     get full() {
       return backlog >= BACKLOG_MAX
@@ -178,48 +156,6 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       await (sizeOf(last) > 0 ? last : committing)?.over.promise
     },
   })
-}
-
-interface Committed {
-  /** Claims whose epoch had passed. */
-  readonly passed: ReadonlySet<string>
-  readonly closed: readonly HeldChunk[]
-  /** Jobs of which no grant stands: their intents were not written. */
-  readonly ungranted: ReadonlySet<number>
-}
-
-/** One transaction: attempts, outcomes and counters; and with a chunk's last outcome its end. */
-function commit({ store, queue, runtime, guard, grants }: RecorderDeps, group: Group): Promise<Committed> {
-  // In the order in which all workers take locks.
-  const closing = group.closing.toSorted(({ claim: a }, { claim: b }) => a.jobNo - b.jobNo || a.chunkNo - b.chunkNo)
-  return guard.persist(() =>
-    store.write(async (tx) => {
-      const intents = group.intents.map((entry) => entry.intent)
-      const facts = group.facts.map((entry) => entry.fact)
-      const ungranted = await grants.book(tx, intents, facts)
-      const stale = await store.rows.record(tx, {
-        intents: ungranted.size === 0 ? intents : intents.filter(({ jobNo }) => !ungranted.has(jobNo)),
-        facts,
-        outcomes: group.outcomes.map(({ held, outcome }) => ({ claim: held.claim, outcome })),
-        deltas: [...group.deltas].map(([held, delta]) => ({ claim: held.claim, delta })),
-      })
-      const passed = new Set(stale.map(nameOf))
-      const closed: HeldChunk[] = []
-      for (const held of closing) {
-        if (passed.has(nameOf(held.claim))) continue
-        const result = await store.chunks.complete(tx, held.claim, runtime.now())
-        if (result === 'stale') {
-          passed.add(nameOf(held.claim))
-          continue
-        }
-        await queue.complete(tx, held.delivery)
-        if (result === 'last') await queue.enqueue(tx, [finalizeMessage(held.run)])
-        else await enqueueNext({ store, queue }, tx, held.run)
-        closed.push(held)
-      }
-      return { passed, closed, ungranted }
-    }),
-  )
 }
 
 /** Says what the commit holds, and what it does not. */
@@ -254,26 +190,10 @@ function tell(
     const causes = outcomes.flatMap(({ outcome }): Cause[] => (outcome.cause === null ? [] : [outcome.cause]))
     events.emit('rows.ended', { jobNo: held.claim.jobNo, rows: outcomes.length, delta, causes })
   }
+  for (const held of group.settling) held.parts = []
   for (const held of closed) {
     held.closed = true
     events.emit('chunk.done', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
   }
   for (const held of group.closing) onClosed(held)
-}
-
-function nameOf(claim: ChunkClaim): string {
-  return `${claim.jobNo}/${claim.chunkNo}/${claim.epoch}`
-}
-
-/** What an ended attempt adds to its chunk's counters. */
-function usedBy({ usage, costNano }: AttemptFact): Counters {
-  return {
-    ...NO_COUNTS,
-    attempts: 1,
-    inputTokens: usage.inputTokens,
-    cachedTokens: usage.cachedInputTokens,
-    outputTokens: usage.outputTokens,
-    costNano: costNano ?? 0,
-    unpriced: costNano === null ? 1 : 0,
-  }
 }

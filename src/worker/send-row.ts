@@ -1,12 +1,12 @@
-import type { AttemptFact, AttemptIntent } from '../domain/attempt.ts'
-import type { Completion } from '../domain/completion.ts'
+import type { AttemptFact } from '../domain/attempt.ts'
 import type { Cause } from '../domain/failure.ts'
-import { costOf, worstUsage } from '../domain/usage.ts'
+import type { Outcome } from '../domain/row.ts'
 import { backoffMs } from '../limit/backoff.ts'
 import type { Slot } from '../limit/governor.ts'
 import type { Settled } from '../row/row.ts'
 import type { RowTask } from './held-chunk.ts'
-import { order, type TargetRun } from './job-run.ts'
+import { intentOf, type Sent, targetOf } from './intent.ts'
+import { order } from './job-run.ts'
 import { prepareRow } from './open-chunk.ts'
 import { factOf, outcomeOf, pastOf } from './outcomes.ts'
 import type { Recorder } from './recorder.ts'
@@ -21,21 +21,19 @@ interface SendPartners {
 const OUTAGE_CAUSES: ReadonlySet<Cause> = new Set<Cause>(['connection', 'timeout', 'provider_error'])
 const NOT_SENT = Object.freeze({ cause: 'cancelled', retryAfterMs: null, limits: null, usage: null, latencyMs: 0 })
 
-/** What came of a request that was sent. */
-interface Sent {
-  readonly intent: AttemptIntent
-  readonly completion: Completion
-  /** The provider as a whole is out. */
-  readonly outage: boolean
-}
-
 /** What became of the right to send a request. */
 type Sending = Sent | 'not sent' | 'abandoned'
 
 /** Writes the attempt down, and then sends it. Where it was not sent, or was hung up on, the row stays pending. */
 export async function sendRow(deps: WorkerDeps, partners: SendPartners, task: RowTask, slot: Slot): Promise<Sending> {
   const { hangUp } = partners
-  const intent = intentOf(deps, task)
+  const target = targetOf(task)
+  const intent = intentOf(task, {
+    id: deps.runtime.uuid(),
+    lane: deps.lane.name,
+    rate: target,
+    startedAtMs: deps.runtime.now(),
+  })
   const go = await partners.recorder.intend(task.held, intent)
   if (!go || hangUp.aborted) {
     slot.release(NOT_SENT)
@@ -53,15 +51,15 @@ export async function sendRow(deps: WorkerDeps, partners: SendPartners, task: Ro
   const cause = failure === null ? null : failure.retryable || failure.cause === 'cancelled' ? failure.cause : null
   const { limits, usage, latencyMs } = completion
   const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits, usage, latencyMs })
-  if (limits !== null) deps.events.emit('limit.signal', { account: targetOf(task).account, signal: limits })
+  if (limits !== null) deps.events.emit('limit.signal', { account: target.account, signal: limits })
   // Abandoned: whether it was billed nobody knows. It stays open in the ledger, and whoever takes the chunk up books it as lost.
-  return failure?.cause === 'cancelled' ? 'abandoned' : { intent, completion, outage }
+  return failure?.cause === 'cancelled' ? 'abandoned' : { intent, price: target.price, completion, outage }
 }
 
 /** Books what came back, with the row's outcome where that was the last. `wait`: the row asks again after so many ms; `null`: not in this run. */
 export function settleRow(
-  deps: WorkerDeps,
-  recorder: Recorder,
+  deps: Pick<WorkerDeps, 'runtime'>,
+  recorder: Pick<Recorder, 'end'>,
   task: RowTask,
   sent: Sent,
 ): { readonly fact: AttemptFact; readonly wait: number | null } {
@@ -70,10 +68,11 @@ export function settleRow(
   const now = deps.runtime.now()
   const settled = excuse(run.program.settle(row, task.past, task.next, sent.completion), sent.outage)
   const { next } = settled
-  const fact = factOf(sent.intent, targetOf(task), sent.completion, settled.attempt, now)
+  const fact = factOf(sent.intent, sent.price, sent.completion, settled.attempt, now)
+  const end = (outcome: Outcome | null) => recorder.end(held, fact, outcome, sent.partId)
   task.past = [...task.past, pastOf(fact)]
   if (next.kind === 'pause') {
-    recorder.end(held, fact, null)
+    end(null)
     const { cause, message } = next.failure
     const reason = cause === 'quota_exhausted' ? 'quota' : cause === 'credentials' ? 'credentials' : 'provider_down'
     order(run, { kind: 'own', reason, detail: message })
@@ -83,10 +82,10 @@ export function settleRow(
     // Another step, or another model. The wait is the row's own; the account's hold comes on top.
     const prepared = prepareRow(held, row, task.past, now, task.fallback)
     if ('outcome' in prepared) {
-      recorder.end(held, fact, prepared.outcome)
+      end(prepared.outcome)
       return { fact, wait: null }
     }
-    recorder.end(held, fact, null)
+    end(null)
     task.next = prepared.task.next
     task.fallback = prepared.task.fallback
     const backoff = () => backoffMs(task.past.length, deps.runtime.random(), next.failure.retryAfterMs)
@@ -102,7 +101,7 @@ export function settleRow(
     firstSentMs: task.firstSentMs,
     endedAtMs: now,
   })
-  recorder.end(held, fact, outcome)
+  end(outcome)
   return { fact, wait: null }
 }
 
@@ -115,33 +114,4 @@ function excuse(settled: Settled, outage: boolean): Settled {
     attempt: { ...settled.attempt, counts: false },
     next: { kind: 'again', when: 'wait', failure: settled.next.failure },
   }
-}
-
-function intentOf(deps: WorkerDeps, task: RowTask): AttemptIntent {
-  const { held, next } = task
-  const target = targetOf(task)
-  const worst = worstUsage(next.worstInputTokens, next.worstOutputTokens, target.price)
-  return {
-    id: deps.runtime.uuid(),
-    jobNo: held.claim.jobNo,
-    chunkNo: held.claim.chunkNo,
-    epoch: held.claim.epoch,
-    rowIndex: task.row.index,
-    round: held.run.job.round,
-    number: (task.past[task.past.length - 1]?.number ?? 0) + 1,
-    model: target.modelId,
-    lane: deps.lane.name,
-    requestHash: next.requestHash,
-    startedAtMs: deps.runtime.now(),
-    worstInputTokens: worst.inputTokens,
-    worstOutputTokens: worst.outputTokens,
-    worstCacheWriteTokens: worst.cacheWriteTokens,
-    worstCostNano: costOf(worst, target.price),
-    priceNo: target.priceNo,
-  }
-}
-
-/** The model that the row's next request asks. */
-export function targetOf(task: RowTask): TargetRun {
-  return task.held.run.targets.get(task.next.fallbackIndex) as TargetRun
 }

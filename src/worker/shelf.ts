@@ -1,14 +1,20 @@
-import type { ChunkClaim } from '../domain/chunk.ts'
+import type { Chunk, ChunkClaim } from '../domain/chunk.ts'
 import type { Outcome } from '../domain/row.ts'
 import { SluiceError } from '../errors.ts'
 import type { Delivery, Task } from '../queue/queue.ts'
 import type { ClaimedChunk } from '../store/store.ts'
-import type { HeldChunk } from './held-chunk.ts'
+import { createBatchDesk } from './batch-desk.ts'
+import type { BatchRoom } from './budget-batch.ts'
+import { type HeldChunk, type RowTask, staysHere } from './held-chunk.ts'
 import { applyCeilings, enqueueNext, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
-import { chunkFailure, openChunk } from './open-chunk.ts'
+import { chunkFailure, type OpenedChunk, openChunk } from './open-chunk.ts'
+import type { Packing } from './pack.ts'
+import { waitMs } from './parking.ts'
 import type { Pool } from './pool.ts'
 import type { Recorder } from './recorder.ts'
+import { isOut } from './returned.ts'
 import { createReuse } from './reuse.ts'
+import { settleRow } from './send-row.ts'
 import type { StorageGuard } from './storage-guard.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
@@ -35,6 +41,9 @@ export interface Shelf {
 /** After this a message comes again whose chunk is not to be worked on just now. */
 const COME_AGAIN_MS = 1_000
 
+/** After this a chunk is looked at again that was taken up while rows of it were out in a batch. */
+const STILL_OUT_MS = 5 * 60_000
+
 /** A delivery that was taken out of the queue longer ago than this may have been lost since. */
 const LEASE_DOUBT_MS = 5_000
 
@@ -47,13 +56,17 @@ interface ShelfPartners {
   readonly recorder: Recorder
   readonly guard: StorageGuard
   readonly pool: Pool
+  readonly room: BatchRoom
+  /** Hears when a chunk has no row under way any more. */
+  readonly onIdle: (held: HeldChunk) => void
   /** Hears when a chunk was parked: there is room for another. */
   readonly onParked: () => void
   readonly onDefect: (error: unknown) => void
 }
 
 /** Creates the empty shelf of one worker. */
-export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked, onDefect }: ShelfPartners): Shelf {
+export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
+  const { recorder, guard, pool, room, onParked, onIdle, onDefect } = partners
   const { store, events } = deps
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
@@ -72,15 +85,30 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
 
   const work = async (claimed: ClaimedChunk, delivery: Delivery) => {
     const run = await runOf(claimed)
-    if (run.stop !== null) return putBack(deps, guard, claimed.chunk, delivery, COME_AGAIN_MS)
-    if (claimed.chunk.deaths >= run.spec.execution.chunkAttempts) return giveUp(deps, guard, run, claimed, delivery)
-    const opened = await guard.persist(() => openChunk(deps, run, claimed, delivery))
-    const { jobNo, chunkNo, epoch, rows } = claimed.chunk
+    const { chunk } = claimed
+    if (run.stop !== null) return putBack(deps, guard, chunk, delivery, COME_AGAIN_MS)
+    const gaveUp = chunk.deaths >= run.spec.execution.chunkAttempts
+    const opened = gaveUp ? null : await guard.persist(() => openChunk(deps, run, claimed, delivery))
+    if (gaveUp && !(await isWaiting(deps, guard, chunk))) return giveUp(deps, guard, run, claimed, delivery)
+    // Its message stays: what is out may come back at this moment, and nobody else would call it.
+    if (opened === null) return putBack(deps, guard, chunk, delivery, STILL_OUT_MS, 'parked')
+    const { jobNo, chunkNo, epoch, rows } = chunk
     held.add(opened.held)
     events.emit('chunk.claimed', { jobNo, chunkNo, epoch, rows, lost: claimed.lost })
     if (opened.held.open === 0) recorder.close(opened.held)
     for (const outcome of opened.outcomes) recorder.end(opened.held, null, outcome)
-    await reuse.admit(opened.tasks)
+    await reuse.admit([...(await settleReturned(opened)), ...opened.tasks])
+    desk.open(opened.held)
+  }
+
+  /** Books what has come back by batch; returns the rows that ask again. Those that led others come first, and lead again. */
+  const settleReturned = async ({ held: chunk, returned }: OpenedChunk): Promise<readonly RowTask[]> => {
+    const again = returned.filter(({ task, sent }) => settleRow(deps, recorder, task, sent).wait !== null)
+    if (chunk.parts.length === 0) return []
+    recorder.settle(chunk)
+    // Rows with the same request find the answers; and what was held of the budget for the parts is free.
+    await recorder.flush()
+    return again.map(({ task }) => task)
   }
 
   const takeChunk = async (delivery: ChunkDelivery) => {
@@ -111,12 +139,24 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
       events.emit('chunk.released', { jobNo: claim.jobNo, chunkNo: claim.chunkNo })
     }
     held.delete(chunk)
+    desk.leave(chunk)
     reuse.leave(chunk)
   }
 
   // Where all that is left of a chunk waits for rows of other workers.
   const park = (chunk: HeldChunk, ms: number) => giveBack(chunk, 'parked', ms).then(onParked)
-  const reuse = createReuse(deps, { recorder, guard, pool, park, onDefect })
+  const onPacked = async (chunk: HeldChunk, packing: Packing) => {
+    if (packing === 'packed') {
+      chunk.closed = true
+      const { jobNo, chunkNo } = chunk.claim
+      events.emit('chunk.released', { jobNo, chunkNo })
+      await giveBack(chunk, 'parked', 0)
+      onParked()
+    } else if (packing === 'lost') chunk.stale = true
+    else if (staysHere(chunk)) await park(chunk, waitMs(chunk))
+  }
+  const desk = createBatchDesk(deps, { recorder, guard, pool, room, onPacked, onIdle, onDefect })
+  const reuse = createReuse(deps, { recorder, guard, pool: desk, park, onDefect })
 
   return Object.freeze({
     held,
@@ -143,10 +183,14 @@ export function createShelf(deps: WorkerDeps, { recorder, guard, pool, onParked,
     remove(chunk: HeldChunk) {
       held.delete(chunk)
       pool.drop(chunk)
+      desk.leave(chunk)
       reuse.leave(chunk)
     },
     giveBack: (chunk: HeldChunk) => giveBack(chunk, 'ready', 0),
-    ended: reuse.ended,
+    ended(chunk: HeldChunk, outcome: Outcome) {
+      reuse.ended(chunk, outcome)
+      desk.ended(chunk, outcome)
+    },
     forget: (jobNo: number) => void runs.delete(jobNo),
   })
 }
@@ -191,6 +235,11 @@ function decline({ store, queue }: WorkerDeps, guard: StorageGuard, task: ChunkT
       return comesAgain
     }),
   )
+}
+
+/** Whether rows of the chunk are out in a batch. */
+async function isWaiting({ store }: WorkerDeps, guard: StorageGuard, chunk: Chunk): Promise<boolean> {
+  return (await guard.persist(() => store.batches.ofChunk(chunk))).some(isOut)
 }
 
 /** A chunk that kills whoever holds it: its rows without outcome become dead letters, and the job goes on. */

@@ -2,8 +2,8 @@ import { mayHaveFixed } from '../domain/request.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Gate, Pass } from './gate.ts'
 import type { RowTask } from './held-chunk.ts'
+import { targetOf } from './intent.ts'
 import type { TargetRun } from './job-run.ts'
-import { targetOf } from './send-row.ts'
 
 /** How long the others wait for the first request of a prefix. */
 const PATIENCE_MS = 10_000

@@ -1,13 +1,23 @@
+import type { BatchApis } from '../batch/batch-api.ts'
+import type { Blob } from '../blob/blob.ts'
 import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Row } from '../domain/row.ts'
 import type { Events } from '../events.ts'
 import type { Lane } from '../lane/lane.ts'
 import type { Governor } from '../limit/governor.ts'
+import type { Models } from '../provider/model.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
 import type { JobRun } from './job-run.ts'
+
+/** What requests need that go by batch. */
+export interface BatchDeps {
+  readonly models: Pick<Models, 'open' | 'batchKind'>
+  readonly apis: BatchApis
+  readonly blob: Blob
+}
 
 /** What a worker is given; joined in the composition root. */
 export interface WorkerDeps {
@@ -18,6 +28,7 @@ export interface WorkerDeps {
   readonly queue: Queue
   readonly governor: Governor
   readonly lane: Lane
+  readonly batch: BatchDeps
   /** Takes a job up in its current round: its spec, compiled. Rejects with a SluiceError when a key is missing, say. */
   readonly takeUp: (job: Job) => Promise<JobRun>
   /** Reads a chunk's rows back from the snapshot; unreadable lines are left out. */

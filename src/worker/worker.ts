@@ -17,6 +17,8 @@ import type { WorkerDeps } from './worker-deps.ts'
 
 /** How often a worker without enough to do looks for work. */
 const POLL_MS = 250
+/** How often it looks whether the one job that it works on has lost messages. */
+const MEND_MS = 2_000
 
 export interface WorkerOptions {
   /** Work on this job only, and return when it stands still. `null`: on any, until told to leave. */
@@ -134,15 +136,10 @@ function joinParts(deps: WorkerDeps) {
   const onIdle = (held: HeldChunk) => {
     if (held.stale || held.run.stop !== null) wake.call()
   }
-  const pool: Pool = createPool(deps, {
-    recorder,
-    guard,
-    gates: [budget, createWarmGate(runtime)],
-    hangUp: hangUp.signal,
-    onIdle,
-    onDefect: fail,
-  })
-  const shelf: Shelf = createShelf(deps, { recorder, guard, pool, onParked: wake.call, onDefect: fail })
+  const common = { recorder, guard, onIdle, onDefect: fail }
+  const gates = [budget, createWarmGate(runtime)]
+  const pool: Pool = createPool(deps, { ...common, gates, hangUp: hangUp.signal })
+  const shelf: Shelf = createShelf(deps, { ...common, pool, room: budget, onParked: wake.call })
   const departure = createDeparture(runtime, { wake, hangUp, leave })
   const finishing: Finishing = createFinishing(deps, {
     guard,
@@ -152,8 +149,10 @@ function joinParts(deps: WorkerDeps) {
   })
   /** How many writes had failed when the leases were last renewed. */
   const renewed = { afterFailures: 0 }
+  /** When the queue of the one job was last mended. */
+  const mended = { atMs: Number.NEGATIVE_INFINITY }
   const parts = { guard, recorder, budget, pool, shelf, finishing }
-  return { wake, hangUp, over, end, fail, leave, stopAll, departure, renewed, ...parts }
+  return { wake, hangUp, over, end, fail, leave, stopAll, departure, renewed, mended, ...parts }
 }
 
 async function run(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
@@ -259,11 +258,16 @@ async function isDone(deps: WorkerDeps, parts: Parts, { jobNo, untilIdle = false
 }
 
 /** Whether the one job that this worker is for can be left: over, paused, or gone. Mends a queue that lost a message. */
-async function standsStill(deps: WorkerDeps, { guard }: Parts, jobNo: number): Promise<boolean> {
+async function standsStill(deps: WorkerDeps, { guard, mended }: Parts, jobNo: number): Promise<boolean> {
   const look = async () => (await guard.persist(() => deps.store.jobs.controls([jobNo])))[0]
   const before = await look()
   if (before === undefined) return true
-  await guard.persist(() => (before.wanted === null ? deps.mendQueue(jobNo) : deps.fulfilWish(jobNo)))
+  if (before.wanted !== null) await guard.persist(() => deps.fulfilWish(jobNo))
+  else if (deps.runtime.elapsed() - mended.atMs >= MEND_MS) {
+    // A job whose rows are all out in batches has no messages for hours.
+    mended.atMs = deps.runtime.elapsed()
+    await guard.persist(() => deps.mendQueue(jobNo))
+  }
   const after = await look()
   return after === undefined || !(WORKABLE.has(after.state) || after.state === 'finalizing')
 }

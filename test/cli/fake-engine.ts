@@ -84,6 +84,8 @@ export function aStatus(more: Partial<JobStatus> = {}): JobStatus {
     ],
     exitCode: 6,
     model: 'openai/gpt-5-mini',
+    lane: 'live',
+    batches: null,
     budget: null,
     ...more,
   }

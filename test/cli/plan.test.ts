@@ -41,7 +41,7 @@ describe('sluice plan', () => {
       '          9,938 rows: prompt changed (prompt.user, line 2)',
       '          12 rows: failed before',
       '          also: parameters changed (model.params.temperature)',
-      "note      As a batch it would cost about half, $0.4270 to $0.4565, by the provider's price list; sluice asks live.",
+      "note      As a batch it would cost about half, $0.4270 to $0.4565, by the provider's price list; this asks live.",
       '',
     ])
   })

@@ -45,8 +45,6 @@ describe('a command line that is called wrongly', () => {
 describe('what is not built yet', () => {
   const cases: (readonly [readonly string[], string])[] = [
     ...UNSUPPORTED_COMMANDS.map((name) => [[name, 'x.yaml', '--any-flag'], `sluice ${name}`] as const),
-    [['run', 'x.yaml', '--lane', 'batch'], '--lane batch'],
-    [['try', 'x.yaml', '--lane', 'batch'], '--lane batch'],
     [['report', 'j', '--format', 'html'], '--format html'],
   ]
 

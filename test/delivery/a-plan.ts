@@ -47,7 +47,7 @@ export function aPlan(more: Partial<Plan> = {}): Plan {
         { reason: 'parameters changed', rows: 0, place: 'model.params.temperature' },
       ],
     },
-    notes: ["As a batch it would cost about half, $0.4270 to $0.4565, by the provider's price list; sluice asks live."],
+    notes: ["As a batch it would cost about half, $0.4270 to $0.4565, by the provider's price list; this asks live."],
     ...more,
   }
 }

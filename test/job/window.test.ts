@@ -65,6 +65,7 @@ async function openWindow(window: number) {
       })),
     writeResults: async () => undefined,
     keepReport: async () => undefined,
+    settleChunk: async () => undefined,
   }
   const held: Held[] = []
   let workers = 0

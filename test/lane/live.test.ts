@@ -13,10 +13,16 @@ it('the live lane asks the model of the request, and hands on its bounds and its
         return completion
       },
       preview: () => Promise.reject(new Error('not asked')),
+      encode: () => Promise.reject(new Error('not asked')),
+      decode: () => Promise.reject(new Error('not asked')),
     }),
     price: () => null,
     cachesFrom: () => 1024,
     account: () => 'account',
+    batches: () => null,
+    batchKind: () => {
+      throw new Error('not asked')
+    },
     close: async () => undefined,
   }
   const lane = createLiveLane(models)

@@ -32,6 +32,7 @@ budget: ${budget}
       notes: [],
     }),
     price: ({ id }) => (known.includes(id) ? price : null),
+    hasBatches: () => true,
   })
   return lines(found).filter((line) => !line.startsWith('ok '))
 }

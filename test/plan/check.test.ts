@@ -25,6 +25,7 @@ const tools = (more: Partial<CheckTools> = {}): CheckTools => ({
   env: (name) => ({ OPENAI_API_KEY: 'secret' })[name],
   describeInput: async () => preview,
   price: () => price,
+  hasBatches: () => true,
   ...more,
 })
 
@@ -75,7 +76,7 @@ describe('checkSpec', () => {
       .replace('body.size', 'bdy.size')
       .replace('topic: enum', 'subject: enum')
       .replace('urgent: boolean', 'urgent: boolan')
-      .concat('execution: { lane: batch, retires: 3 }\n')
+      .concat('execution: { lane: fast, retires: 3 }\n')
     expect(await check(bad)).toEqual([
       'ok - input: data/tickets.csv, csv, 1.2 MB, 4 columns, delimiter ","',
       'error s.yaml:6:8 the input has no column "Id_" | did you mean "id"?',
@@ -87,8 +88,35 @@ describe('checkSpec', () => {
       'error s.yaml:17:5 the output field "subject" is named like an input column | Rename the field, for example to "subject_label".',
       'error s.yaml:18:13 output.fields.urgent: unknown type "boolan" | did you mean "boolean"?',
       'error s.yaml:20:16 unknown output field "topic" | The fields are "subject", "urgent".',
-      'error s.yaml:21:20 execution.lane: batch is not yet supported | Use one of "live", "auto".',
-      'error s.yaml:21:27 unknown key "retires" in execution | did you mean "retries"?',
+      'error s.yaml:21:20 execution.lane must be one of "live", "batch", "auto", got "fast"',
+      'error s.yaml:21:26 unknown key "retires" in execution | did you mean "retries"?',
+    ])
+  })
+})
+
+describe('the lane batch', () => {
+  const batch = GOOD.concat('execution: { lane: batch }\n')
+
+  it('is as good as live where the provider has a batch API', async () => {
+    expect(await problems(batch)).toEqual([])
+  })
+
+  it('is refused for a model without one, and a fallback without one is warned of', async () => {
+    const fallback = batch.replace('model:\n', 'model:\n  fallback: [{ id: openai/other, when: [refused] }]\n')
+    expect(await problems(fallback, { hasBatches: ({ id }) => id !== 'openai/gpt-5-mini' })).toEqual([
+      expect.stringMatching(
+        /^error .*openai\/gpt-5-mini has no batch API that sluice knows \| Write execution.lane: live, or choose another model\.$/,
+      ),
+    ])
+    expect(await problems(fallback, { hasBatches: ({ id }) => id === 'openai/gpt-5-mini' })).toEqual([
+      expect.stringMatching(/^warning .*model.fallback\[0\]: openai\/other has no batch API .* its rows go live/),
+    ])
+  })
+
+  it('is warned of where nobody knows what it costs', async () => {
+    expect(await problems(batch, { price: () => null })).toEqual([
+      expect.stringContaining('the price of openai/gpt-5-mini is not known'),
+      expect.stringContaining('what a batch costs is not known'),
     ])
   })
 })

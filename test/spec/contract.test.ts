@@ -16,8 +16,8 @@ describe.skipIf(!existsSync(contract))(
       expect(
         lines((await readText(yaml(), { name: 'contract.yaml' })).findings).map((line) => line.replace(/:\d+:\d+/, '')),
       ).toEqual([
-        'warning contract.yaml the lane is live: batches are not yet supported | auto chooses by the deadline once they are.',
-        'warning contract.yaml execution.deadline decides nothing until batches are supported',
+        'warning contract.yaml the lane is live: auto does not choose yet | With lane: batch it costs half, and takes up to a day.',
+        'warning contract.yaml execution.deadline decides nothing yet',
         'error contract.yaml notify is not yet supported | Remove it: nothing is ignored in silence.',
         'error contract.yaml retention is not yet supported | Remove it: nothing is ignored in silence.',
       ])

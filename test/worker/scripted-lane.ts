@@ -22,6 +22,8 @@ export interface ScriptedLane extends Lane {
   readonly open: number
   /** How requests from now on are answered. */
   answers(script: Script): void
+  /** Answers a request that came in another way, and remembers it. */
+  answer(text: string, model: string, attemptId: string): Promise<Completion>
 }
 
 const USAGE = { inputTokens: 10, cachedInputTokens: 2, cacheWriteTokens: 0, outputTokens: 5, reasoningTokens: 0 }
@@ -55,6 +57,13 @@ export function scriptedLane(): ScriptedLane {
   const times = new Map<string, number>()
   let script: Script = () => topic()
   let open = 0
+  const see = (text: string, model: string, attemptId: string): SentRequest => {
+    const time = (times.get(text) ?? 0) + 1
+    times.set(text, time)
+    const seen = { text, model, attemptId, time }
+    sent.push(seen)
+    return seen
+  }
   return {
     name: 'live',
     sent,
@@ -64,12 +73,9 @@ export function scriptedLane(): ScriptedLane {
     answers(next) {
       script = next
     },
+    answer: async (text, model, attemptId) => script(see(text, model, attemptId)),
     async send(request: ModelRequest, { attemptId, signal }) {
-      const text = request.messages[0]?.text ?? ''
-      const time = (times.get(text) ?? 0) + 1
-      times.set(text, time)
-      const seen = { text, model: request.target.id, attemptId, time }
-      sent.push(seen)
+      const seen = see(request.messages[0]?.text ?? '', request.target.id, attemptId)
       open += 1
       const hungUp = Promise.withResolvers<Completion>()
       const hangUp = () => hungUp.resolve(fails('cancelled'))

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { createBatcher } from '../../src/batch/batcher.ts'
+import { openFileBlob } from '../../src/blob/file.ts'
 import type { Job } from '../../src/domain/job.ts'
 import { addCounters, NO_COUNTS } from '../../src/domain/job.ts'
 import { countsOfOutcome } from '../../src/domain/outcome-counts.ts'
@@ -25,11 +27,13 @@ import { type Runtime, sha256 } from '../../src/runtime.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import type { JobRun } from '../../src/worker/job-run.ts'
+import { settleChunk } from '../../src/worker/settle-chunk.ts'
 import { createWorker, type Worker } from '../../src/worker/worker.ts'
-import type { WorkerDeps } from '../../src/worker/worker-deps.ts'
+import type { BatchDeps, WorkerDeps } from '../../src/worker/worker-deps.ts'
 import { bothSums, closeManifest, newJob, segmentOf } from '../conformance/store-fixture.ts'
 import { spec as specWith, target } from '../row/fixture.ts'
 import { hastyRuntime } from './hasty-runtime.ts'
+import { type ScriptedBatches, scriptedBatches } from './scripted-batches.ts'
 import { type ScriptedLane, scriptedLane } from './scripted-lane.ts'
 
 /** What the rows of a test's job are asked for. */
@@ -46,6 +50,9 @@ const PRICE = {
   cacheWriteNanoPerMillion: null,
   source: 'spec',
 }
+
+/** What a batch charges. */
+const HALF = { price: { ...PRICE, lanePermille: 500 }, priceNo: null }
 
 export interface JobPlan {
   /** The text of each row. */
@@ -93,6 +100,8 @@ interface Hands {
   sayAlive: () => Promise<void>
   /** The most rows in flight over all jobs. */
   rowsAtOnce: number
+  /** Models without a batch API. */
+  readonly noBatches: Set<string>
 }
 
 /** A store and queue as in production, with a lane, a clock and rows that a test has in its hands. */
@@ -100,6 +109,7 @@ export interface Workshop extends Hands {
   readonly store: Store
   readonly queue: Queue
   readonly lane: ScriptedLane
+  readonly batches: ScriptedBatches
   readonly governor: Governor
   readonly events: Events
   readonly runtime: Runtime
@@ -110,6 +120,8 @@ export interface Workshop extends Hands {
   start(job: Job | null, more?: Starting): AtWork
   /** Works on the job until it stands still. */
   work(job: Job): Promise<Job>
+  /** Takes what is packed to the scripted provider, and back. Returns the way to stop it. */
+  startBatcher(): () => Promise<void>
   reread(job: Job): Promise<Job>
   outcomes(job: Job): Promise<readonly StoredOutcome[]>
   /** Everything that was emitted under a name. */
@@ -136,6 +148,7 @@ export async function openWorkshop(
     noTakeUp: null,
     sayAlive: async () => undefined,
     rowsAtOnce: Number.POSITIVE_INFINITY,
+    noBatches: new Set(),
   }
   const guarded = async <T>(write: () => Promise<T>): Promise<T> => {
     if (hands.breakage === null) return await write()
@@ -158,8 +171,12 @@ export async function openWorkshop(
   const events = createEvents((_name, error) => defects.push(error))
   const heard = new Map<EventName, unknown[]>()
   const lane = scriptedLane()
+  const batches = scriptedBatches(lane)
+  const blob = openFileBlob({ dir: join(dir, 'blob') })
+  const batch: BatchDeps = { models: batches.models, apis: batches.apis, blob }
   const governor = createAdaptiveGovernor({ runtime, share: createOwnShare(runtime), defaultMax: 64 })
   const alive = new Set<string>()
+  const batchers: (() => Promise<void>)[] = []
   const specs = new Map<string, Spec>()
   const rowsOf = new Map<number, readonly string[]>()
 
@@ -181,6 +198,11 @@ export async function openWorkshop(
     },
     writeResults: (...write) => hands.writeResults(...write),
     keepReport: async () => undefined,
+    settleChunk: (ref) =>
+      settleChunk(
+        { store, runtime, batch, takeUp, readRows: async (chunk, run) => jobDeps.readRows(run.job, chunk) },
+        ref,
+      ),
   }
   const takeUp = async (job: Job): Promise<JobRun> => {
     if (hands.noTakeUp !== null) throw hands.noTakeUp
@@ -198,9 +220,17 @@ export async function openWorkshop(
       targets: new Map(
         models.map(({ target: { id } }, n) => [
           n - 1,
-          { modelId: id, account: id, price: PRICE, priceNo: null, cachesFrom: 1024 },
+          {
+            modelId: id,
+            account: id,
+            price: PRICE,
+            priceNo: null,
+            cachesFrom: 1024,
+            batch: hands.noBatches.has(id) ? null : HALF,
+          },
         ]),
       ),
+      batch: spec.execution.batch ?? null,
       answerScope: answerScope(cache, job.specName, job.jobNo),
       fallbackRows: (await store.jobs.progress(job.jobNo)).counters.fallback,
       ended: { ok: 0, failed: 0 },
@@ -215,6 +245,7 @@ export async function openWorkshop(
     queue,
     governor,
     lane,
+    batch,
     takeUp,
     readRows: async (chunk, run) => jobDeps.readRows(run.job, chunk),
     isGone,
@@ -231,11 +262,35 @@ export async function openWorkshop(
     store,
     queue,
     lane,
+    batches,
     governor,
     events,
     runtime,
     jobDeps,
     alive,
+    startBatcher() {
+      const id = runtime.uuid()
+      alive.add(id)
+      const batcher = createBatcher({
+        workerId: id,
+        runtime,
+        events,
+        store,
+        queue,
+        blob,
+        apis: batches.apis,
+        policyOf: async () => ({ requests: null, queueTokens: null, pollMs: 1_000, priority: 'normal' }),
+        isGone,
+        times: { turnMs: 50, lingerMs: 0, look: { firstMs: 10, mostMs: 50 } },
+      })
+      let on = true
+      const done = batcher.serve(() => on).finally(() => alive.delete(id))
+      batchers.push(async () => {
+        on = false
+        await done
+      })
+      return batchers.at(-1) as () => Promise<void>
+    },
     async job({ rows, chunkRows = 5, spec = {}, execution = {} }) {
       const base = specWith({ schema: TOPIC })
       const whole: Spec = { ...base, ...spec, execution: { ...base.execution, chunkRows, ...execution } }
@@ -298,6 +353,7 @@ export async function openWorkshop(
         expect({ [name]: all[name] }).toEqual({ [name]: counted[name] })
     },
     async close() {
+      for (const stop of batchers) await stop()
       governor.close()
       await opened.close()
       await rm(dir, { recursive: true, force: true })

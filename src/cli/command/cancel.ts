@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
+import type { JobStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
 import type { CommandContext, Launch } from '../context.ts'
+import { counted } from '../figures.ts'
 import { namedOrOnlyUnfinished, nothingToDo } from '../job-choice.ts'
 import { stateText } from '../panel.ts'
 
@@ -18,11 +20,19 @@ async function cancel(context: CommandContext, named: string | undefined): Promi
   const id = await namedOrOnlyUnfinished(context, engine, named)
   if (id === null) return nothingToDo(context, 'Nothing to cancel: no job is unfinished.')
   const job = await engine.cancel(id)
+  const status = await engine.status(id)
   context.output.say(
     job.wanted === 'cancel'
-      ? `${id} was asked to cancel: rows in flight finish first.`
+      ? `${id} was asked to cancel: ${waitText(context, status)}`
       : `${id}: ${stateText({ job })}`,
   )
-  context.events.summary(await engine.status(id))
+  context.events.summary(status)
   return 0
+}
+
+/** What a job that is not cancelled at once still waits for. */
+function waitText(context: CommandContext, { job, batches }: JobStatus): string {
+  if (batches === null || batches.shards.length === 0) return 'rows in flight finish first.'
+  const out = counted(batches.shards.length, 'batch', 'batches')
+  return `what ${out} brought is booked first, since it is paid for. Where no worker runs: ${context.commandLine(`resume ${job.id}`)}`
 }

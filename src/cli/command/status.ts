@@ -3,6 +3,7 @@ import { budgetText } from '../../delivery/budget-text.ts'
 import { isTerminal } from '../../domain/job.ts'
 import type { JobStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
+import { batchLines, batchText } from '../batch-view.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { age, bar, clock, count, counted } from '../figures.ts'
 import { fleetEvents, fleetLines, fleetSummary } from '../fleet-view.ts'
@@ -55,6 +56,12 @@ async function status(context: CommandContext, named: string | undefined): Promi
   return 0
 }
 
+function batchFacts({ batches }: JobStatus, nowMs: number): [string, string][] {
+  const text = batches === null ? null : batchText(batches, nowMs)
+  if (batches === null || text === null) return []
+  return [['batches', text], ...batchLines(batches, nowMs).map((line): [string, string] => ['', line])]
+}
+
 /** A job for people, a fact a line; only its head is in bold. */
 export function statusLines(status: JobStatus, nowMs: number, width: number, style: Style): string[] {
   const { job } = status
@@ -67,6 +74,7 @@ export function statusLines(status: JobStatus, nowMs: number, width: number, sty
     ],
     ['rows', rowsText(status)],
     ['tokens', tokensText(status)],
+    ...batchFacts(status, nowMs),
     ...(status.budget === null ? [] : [['budget', budgetText(status.budget)] as [string, string]]),
     ['saved', `${count(status.chunksDone)} of ${counted(job.chunksTotal, 'chunk')}`],
     ['errors', status.causes.map((each) => `${count(each.rows)} ${each.cause}`).join('   ') || 'none'],

@@ -5,6 +5,7 @@ import { ledger } from './0003-ledger.ts'
 import { budget } from './0004-budget.ts'
 import { reuse } from './0005-reuse.ts'
 import { limits } from './0006-limits.ts'
+import { batches } from './0007-batches.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -27,4 +28,6 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   // An older worker would ask what another is asking.
   { name: '0005_reuse', oldestLevel: 5, make: reuse },
   { name: '0006_limits', oldestLevel: 1, make: limits },
+  // An older worker would ask rows that are out in a batch, and draw what is held for them.
+  { name: '0007_batches', oldestLevel: 7, make: batches },
 ]

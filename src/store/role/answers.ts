@@ -5,8 +5,9 @@ export interface Answers {
   find(tenantNo: number, scope: string, requestHashes: readonly string[]): Promise<ReadonlyMap<string, StoredOutcome>>
   /**
    * Claims requests for rows that are about to ask them, in one transaction: of all who claim a request, one gets it, and the others learn who has
-   * it. At most one wish for each request. A claim stands while its row has no outcome and its chunk is leased under its epoch: a row that fails,
-   * and a chunk that is lost or given back, free it. With the row's outcome it has become the answer; nothing needs to be written then.
+   * it. At most one wish for each request. A claim stands while its row has no outcome and its chunk is leased under its epoch, or has something in
+   * a batch that is not settled; the row itself renews it when its chunk is claimed again. A row that fails, and a chunk that is lost or given back
+   * with nothing in a batch, free it. With the row's outcome it has become the answer; nothing needs to be written then.
    */
   claim(tenantNo: number, scope: string, wishes: readonly AnswerWish[]): Promise<ReadonlyMap<string, AnswerClaim>>
 }

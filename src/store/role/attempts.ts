@@ -1,4 +1,4 @@
-import type { PastAttempt } from '../../domain/attempt.ts'
+import type { KnownAttempt } from '../../domain/attempt.ts'
 import type { ChunkRef } from '../../domain/chunk.ts'
 import type { Ledger } from '../../domain/ledger.ts'
 import type { StoredAttempt } from '../../domain/stored.ts'
@@ -8,7 +8,7 @@ export type AttemptPlace = Pick<StoredAttempt, 'chunkNo' | 'id'>
 
 export interface Attempts {
   /** Attempts of the chunk's rows in its current round, by row. For a chunk that is taken up again. */
-  ofChunk(ref: ChunkRef, round: number): Promise<ReadonlyMap<number, readonly PastAttempt[]>>
+  ofChunk(ref: ChunkRef, round: number): Promise<ReadonlyMap<number, readonly KnownAttempt[]>>
   /** All attempts of one row, oldest first. */
   ofRow(jobNo: number, rowIndex: number): Promise<readonly StoredAttempt[]>
   /** The ledger's sums for a job, for the report and for checks; `Costs.ofJob` says what they are read from. */

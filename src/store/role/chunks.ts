@@ -40,11 +40,14 @@ export interface Chunks {
   list(jobNo: number, fromChunk: number, limit: number): Promise<readonly Chunk[]>
   /** Chunks that are done, in the order in which they were, after `afterDoneNo`, at most `limit`: for whoever follows the results. */
   listDone(jobNo: number, afterDoneNo: number, limit: number): Promise<readonly Chunk[]>
-  /** All chunks of the job that are `ready` or `parked`, in order: what a queue is made from. With `tx`, as that has left them. */
+  /**
+   * All chunks of the job that are `ready` or `parked` and of which nothing is out in a batch, in order: what a queue is made from. With `tx`, as
+   * that has left them. Those that are out get their message when their last part is over.
+   */
   open(jobNo: number, tx?: StoreTx): Promise<readonly ChunkRef[]>
   /**
-   * The next chunks that are `ready` or `parked` and have not come into the queue yet, in order, at most `limit`: the job's cursor moves behind
-   * them. The caller enqueues them in the same `tx`.
+   * The next of these chunks that have not come into the queue yet, in order, at most `limit`: the job's cursor moves behind them. The caller
+   * enqueues them in the same `tx`.
    */
   nextReady(tx: StoreTx, jobNo: number, limit: number): Promise<NextChunks>
   /** Sets the job's cursor to its first chunk: whoever takes messages of the job out of the queue does this, and fills it anew. Part of `tx`. */
@@ -53,18 +56,31 @@ export interface Chunks {
    * Claims the chunk for `owner`: raises its epoch, sets `leased`, and turns the `open` attempts of earlier epochs into `lost`, whose worst case
    * goes into the chunk's counters. `died`: an earlier lease ended without a word, which counts towards `deaths` until a row of the chunk ends. `null`: done, failed, or its
    * job is not queued or running, or something is `wanted` of it. The job becomes `running` with its first claim.
+   * To `settle` a chunk is to be had whatever its job's state and whatever is wanted of it, where parts of batches are `answered` or `void` and
+   * none is out: their results are to be booked, and nothing new is to be asked. What is out in batches is never `lost`.
    */
-  claim(ref: ChunkRef, owner: string, died: boolean, atMs: number): Promise<ClaimedChunk | null>
-  /** Gives a claimed chunk back: `ready` (or `parked`). `false`: the epoch had passed. */
+  claim(ref: ChunkRef, owner: string, died: boolean, atMs: number, to?: 'work' | 'settle'): Promise<ClaimedChunk | null>
+  /**
+   * Gives a claimed chunk back: `ready`, or `parked` where something has to happen before it can go on. `false`: the epoch had passed. A parked
+   * chunk's open attempts become `lost`: its holder does not wait for any.
+   */
   release(tx: StoreTx, claim: ChunkClaim, to: 'ready' | 'parked'): Promise<boolean>
   /**
    * Closes a claimed chunk whose rows all have outcomes: `done`, its `done_no`, its counters into the job, `open_chunks` lowered; the last one
-   * moves the job to `finalizing`. `'stale'`: the epoch had passed, roll back.
+   * moves the job to `finalizing`. `'stale'`: the epoch had passed, roll back. Throws SluiceError `internal` where a row has no outcome, or a part
+   * of a batch is not closed.
    */
   complete(tx: StoreTx, claim: ChunkClaim, atMs: number): Promise<ChunkEnd>
-  /** Ends a chunk that keeps killing its workers: its rows without outcome become dead letters (`chunk_failed`). */
+  /**
+   * Ends a chunk that keeps killing its workers: its rows without outcome become dead letters (`chunk_failed`), and its parts of batches are closed.
+   * What the budget held for those that are `placed` or `answered` becomes doubtful: it may be billed, and nobody will book it.
+   */
   fail(tx: StoreTx, claim: ChunkClaim, message: string, pending: readonly PendingRow[], atMs: number): Promise<ChunkEnd>
-  /** Gives every row without outcome in a terminal-bound job the outcome `cancelled`, chunk by chunk; closes the chunks. Only when none is leased: else `false`. */
+  /**
+   * Gives every row without outcome in a terminal-bound job the outcome `cancelled`, chunk by chunk; closes the chunks. Only when none is leased,
+   * and none of the chunk's parts of batches is `placed` or `answered`: else `false`, and nothing was changed. Parts that are `packed` or `void`
+   * are closed with it.
+   */
   cancelOpen(tx: StoreTx, ref: ChunkRef, pending: readonly PendingRow[], atMs: number): Promise<boolean>
   /**
    * Makes every `leased` chunk of the job `ready`: only when nobody holds a message of it. Their old holders are fenced off by that, and their

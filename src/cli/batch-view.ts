@@ -1,0 +1,98 @@
+import type { JobStatus } from '../engine.ts'
+import { age, count, counted } from './figures.ts'
+import { printable } from './terminal-text.ts'
+
+type Batches = NonNullable<JobStatus['batches']>
+type Shard = Batches['shards'][number]
+
+/** A provider that said nothing for so long is said to be silent. */
+const SILENT_MS = 10 * 60_000
+/** Batches that are listed one by one. */
+const LISTED = 12
+
+/** What is in batches, in one line; `null`: nothing is. */
+export function batchText({ packed, placed, answered, shards }: Batches, nowMs: number): string | null {
+  if (packed + placed + answered === 0 && shards.length === 0) return null
+  const parts: string[] = []
+  if (shards.length > 0) {
+    const done = shards.reduce((sum, { said }) => sum + (said?.succeeded ?? 0) + (said?.failed ?? 0), 0)
+    const requests = shards.reduce((sum, shard) => sum + shard.requests, 0)
+    parts.push(
+      `${counted(shards.length, 'batch', 'batches')}: ${count(done)}/${count(requests)} answered (${states(shards)})`,
+    )
+  }
+  if (packed > 0) parts.push(`${count(packed)} wait for a batch`)
+  if (answered > 0) parts.push(`${count(answered)} came back`)
+  const silent = Math.max(0, ...shards.map((shard) => silentMs(shard, nowMs)))
+  if (silent >= SILENT_MS) parts.push(`silent for ${age(silent)}`)
+  const unclear = shards.filter(({ state }) => state === 'unclear').length
+  if (unclear > 0) parts.push(`${unclear} unclear: see sluice status`)
+  return parts.join('   ')
+}
+
+/** Each batch in a line, for `sluice status`. */
+export function batchLines({ shards }: Batches, nowMs: number): readonly string[] {
+  const lines = shards.slice(0, LISTED).flatMap((shard) => {
+    const { id, said, requests, batchId, note } = shard
+    const name = printable(batchId ?? `shard ${id}`)
+    const done =
+      said === null ? counted(requests, 'request') : `${count(answeredOf(shard))}/${counted(requests, 'request')}`
+    const facts = [name, stateOf(shard), done]
+    if (shard.submittedAtMs !== null) facts.push(`sent ${age(nowMs - shard.submittedAtMs)} ago`)
+    const silent = silentMs(shard, nowMs)
+    if (silent >= SILENT_MS) facts.push(`silent for ${age(silent)}`)
+    if (shard.cancelWantedMs !== null) facts.push('to be cancelled')
+    const advice = shard.state === 'unclear' ? [`  ${UNCLEAR}`] : []
+    return [facts.join('   '), ...(note === null ? [] : [`  ${printable(note)}`]), ...advice]
+  })
+  return shards.length > LISTED ? [...lines, `and ${count(shards.length - LISTED)} more`] : lines
+}
+
+const UNCLEAR =
+  "Look at the provider's page for batches of this time: see docs/batch.md. Nothing of it is sent again until it is clear."
+
+/** The same for programs. */
+export function batchesEvent(batches: Batches | null): object | null {
+  if (batches === null) return null
+  const { packed, placed, answered, shards } = batches
+  return {
+    packed,
+    placed,
+    answered,
+    shards: shards.map((shard) => ({
+      shard: shard.id,
+      state: shard.state,
+      batch: shard.batchId,
+      requests: shard.requests,
+      phase: shard.said?.phase ?? null,
+      succeeded: shard.said?.succeeded ?? null,
+      failed: shard.said?.failed ?? null,
+      submitted_at: momentOf(shard.submittedAtMs),
+      heard_at: momentOf(shard.heardAtMs),
+      cancel_wanted: shard.cancelWantedMs !== null,
+      note: shard.note,
+    })),
+  }
+}
+
+function momentOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
+
+function states(shards: readonly Shard[]): string {
+  return [...Map.groupBy(shards, stateOf)].map(([state, some]) => `${some.length} ${state}`).join(', ')
+}
+
+/** Where a batch stands: in the provider's words, where it has said something. */
+function stateOf({ state, said }: Shard): string {
+  if (state === 'submitted') return said?.phase ?? 'submitted'
+  return state === 'ended' ? 'to be fetched' : state
+}
+
+function answeredOf({ said }: Shard): number {
+  return (said?.succeeded ?? 0) + (said?.failed ?? 0)
+}
+
+function silentMs({ state, heardAtMs, submittedAtMs }: Shard, nowMs: number): number {
+  return state === 'submitted' ? Math.max(0, nowMs - (heardAtMs ?? submittedAtMs ?? nowMs)) : 0
+}
