@@ -3,6 +3,7 @@ import type { ChunkClaim } from '../../src/domain/chunk.ts'
 import { sha256 } from '../../src/runtime.ts'
 import type { AnswerClaim } from '../../src/store/role/answers.ts'
 import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
+import { answered, collect, newPart, park, planned } from './batches-fixture.ts'
 import {
   answerRows,
   claim,
@@ -97,6 +98,23 @@ export function claimsConformance(under: () => StoreUnderTest): void {
     await store.write((tx) => store.rows.reopen(tx, jobNo, 1, {}))
     const other = await queuedJob(store, [1])
     expect(await kinds(await claim(store, other.jobNo, 0), [0])).toEqual(['mine'])
+  })
+
+  it('stand while their chunk has something in a batch, through all of its claims', async () => {
+    const [one, two] = await twoChunks()
+    await ask(one, [0, 1])
+    const [part] = await park(store, one, [newPart(one, [0])])
+    expect(await ask(two, [0])).toMatchObject([{ kind: 'held', owner: null, source: { rowIndex: 0 } }])
+    await collect(store, await planned(store, [part!]), answered([part!]))
+    const back = await claim(store, one.jobNo, 0, 'three')
+    expect(await ask(two, [0, 1])).toMatchObject([{ kind: 'held', owner: 'three' }, { kind: 'held' }])
+    // The row itself goes on under the claim of today, and is not fenced off by that of yesterday.
+    expect(await kinds(back, [0])).toEqual(['mine'])
+    expect(await kinds(one, [0])).toEqual(['held'])
+    await store.write((tx) => store.batches.close(tx, [part!.id]))
+    expect(await kinds(two, [0, 1])).toEqual(['held', 'mine'])
+    await answerRows(store, back, [outcomeOf(0)])
+    expect(await kinds(two, [0])).toEqual(['answered'])
   })
 
   it('can be taken over by whoever has seen who has them, and by nobody else', async () => {

@@ -47,6 +47,8 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
     expect([...past.keys()]).toStrictEqual([1])
     expect(past.get(1)).toStrictEqual([
       {
+        id: first.id,
+        lane: 'live',
         number: 1,
         state: 'booked',
         cause: 'schema_invalid',
@@ -62,6 +64,8 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
         requestHash: sha256('request 1'),
       },
       {
+        id: second.id,
+        lane: 'live',
         number: 2,
         state: 'booked',
         cause: null,
@@ -146,6 +150,7 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
       ],
       prices: [],
       promptCache: { inputTokens: 80, cachedTokens: 16, cacheWriteTokens: 0, savedNano: null },
+      batch: { attempts: 0, savedNano: null },
     })
   })
 

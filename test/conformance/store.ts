@@ -1,4 +1,9 @@
 import { afterEach, beforeEach, describe } from 'vitest'
+import { bookingConformance } from './batches-booking.ts'
+import { holdingsConformance } from './batches-budget.ts'
+import { partsConformance } from './batches-parts.ts'
+import { batchRacesConformance } from './batches-races.ts'
+import { shardsConformance } from './batches-shards.ts'
 import { answersConformance } from './store-answers.ts'
 import { budgetConformance } from './store-budget.ts'
 import { chunksConformance } from './store-chunks.ts'
@@ -43,5 +48,10 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('upkeep', () => upkeepConformance(() => under))
     describe('fleet', () => fleetConformance(() => under))
     describe('limits', () => limitsConformance(() => under))
+    describe('parts of batches', () => partsConformance(() => under))
+    describe('shards of batches', () => shardsConformance(() => under))
+    describe('results of batches', () => bookingConformance(() => under))
+    describe('budgets of batches', () => holdingsConformance(() => under))
+    describe('races over batches', () => batchRacesConformance(() => under))
   })
 }

@@ -3,14 +3,28 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { failure } from '../../src/domain/failure.ts'
 import { createEmbeddedQueue } from '../../src/queue/embedded.ts'
 import { sha256, systemRuntime } from '../../src/runtime.ts'
+import type { NewPart } from '../../src/store/role/batches.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import { claim, completeChunk, failedOf, outcomeOf, queuedJob, T } from '../conformance/store-fixture.ts'
+import type { Store } from '../../src/store/store.ts'
+import { answered, collect, newPart, park, planned } from '../conformance/batches-fixture.ts'
+import {
+  claim,
+  completeChunk,
+  factOf,
+  failedOf,
+  intentOf,
+  outcomeOf,
+  queuedJob,
+  record,
+  T,
+} from '../conformance/store-fixture.ts'
 
 /** What a million rows allow nobody to do: go over a table, or over all rows of a job. */
 const SLOW = [
-  /^SCAN (jobs|chunks|rows|attempts|answers)\b(?!.*INDEX (rows_dead|jobs_wished|chunks_counting)$)/,
+  /^SCAN (jobs|chunks|rows|attempts|answers|batch_parts|budget_holdings)\b(?!.*INDEX (rows_dead|jobs_wished|chunks_counting|batch_parts_packed)$)/,
   /^SEARCH jobs USING INTEGER PRIMARY KEY \(rowid>\?\)$/,
   /^SEARCH rows USING PRIMARY KEY \(bucket=\? AND job_no=\? AND step=\?\)$/,
   /^SEARCH attempts USING PRIMARY KEY \(job_no=\?\)$/,
@@ -26,6 +40,56 @@ afterEach(async () => {
   vi.restoreAllMocks()
   await rm(dir, { recursive: true })
 })
+
+/** Every statement on parts, shards and holdings, once. */
+async function useBatches(store: Store): Promise<void> {
+  const { jobNo } = await queuedJob(store, [2, 2, 2])
+  const limits = { nano: 9_000, tokens: null }
+  const amount = { nano: 4_000, tokens: 440 }
+  const drawing = { jobNo, workerId: 'worker', specLimits: limits, least: amount, wish: amount, rest: amount }
+  await store.budgets.draw(drawing)
+  const parts = []
+  for (const chunkNo of [0, 1]) {
+    const held = await claim(store, jobNo, chunkNo)
+    parts.push(...(await park(store, held, [newPart(held, [2 * chunkNo])], 'worker')))
+  }
+  await store.budgets.draw({ ...drawing, least: { nano: 9_000, tokens: 0 } })
+  const [first, second] = parts as [NewPart, NewPart]
+  await store.batches.waiting()
+  await store.batches.packed(1, first.kind.key, 5)
+  const shard = await planned(store, [first])
+  await store.batches.giveBack(shard, { note: null })
+  const again = await planned(store, [first])
+  await store.batches.shard(again.id)
+  await store.batches.known(['batch'])
+  await store.batches.shards({ states: ['planned'], jobNo }, 5)
+  await store.batches.outstanding(jobNo)
+  await store.batches.turnarounds(first.kind.account, 5)
+  await store.batches.wantCancel(jobNo, T)
+  await collect(store, again, answered([first]))
+  await planned(store, [second])
+  await store.write((tx) => store.batches.withdraw(tx, jobNo, failure('cancelled', 'no')))
+  await store.write((tx) => store.chunks.rewind(tx, jobNo))
+  await store.write((tx) => store.chunks.nextReady(tx, jobNo, 5))
+  await store.batches.toSettle(jobNo, 5)
+  const claimed = (await store.chunks.claim(first, 'worker', false, T, 'settle'))!
+  const held = { jobNo, chunkNo: first.chunkNo, epoch: claimed.chunk.epoch }
+  const facts = [factOf(intentOf(held, 0, { lane: 'batch' }))]
+  await store.batches.ofChunk(held)
+  await store.write((tx) => store.budgets.bookParts(tx, [{ ...held, partId: first.id, facts }]))
+  await record(store, held, { facts })
+  await store.write((tx) => store.batches.close(tx, [first.id]))
+  await store.write((tx) => store.chunks.release(tx, held, 'parked'))
+  await store.write((tx) =>
+    store.chunks.cancelOpen(
+      tx,
+      second,
+      [2, 3].map((n) => ({ index: n, id: String(n) })),
+      T,
+    ),
+  )
+  await store.write((tx) => store.budgets.clear(tx, jobNo))
+}
 
 it('reads what status, resume and a worker need without going over the rows', async () => {
   const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare')
@@ -74,6 +138,7 @@ it('reads what status, resume and a worker need without going over the rows', as
     ),
   )
   await store.write((tx) => store.rows.reopen(tx, jobNo, 1, { causes: ['refused'] }))
+  await useBatches(store)
   const statements = [...new Set(prepare.mock.calls.slice(opening).map(([sql]) => sql))]
   await store.close()
 
