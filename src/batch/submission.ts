@@ -9,6 +9,7 @@ import { cancelStray, forgetFile, openApi } from './open-api.ts'
 import { waitBeforeLook } from './poll-interval.ts'
 import { noteAccepted, noteRefused } from './queue-notes.ts'
 import { readRequests } from './request-lines.ts'
+import { nextLookMs } from './watch.ts'
 import { within } from './within.ts'
 
 /** How long a create may go on after its worker was told to stop: its answer is worth more than a second. */
@@ -125,8 +126,9 @@ async function createBatch(
 
 /** Writes down that the provider has the shard. Where somebody has changed it meanwhile, what the provider said decides. */
 async function keepBatch(work: BatchWork, api: BatchApi, submitting: BatchShard, said: BatchSaid): Promise<void> {
-  const { runtime, store, times } = work
+  const { runtime, store } = work
   const nowMs = runtime.now()
+  const firstLookMs = await nextLookMs(work, { ...submitting, submittedAtMs: nowMs })
   for (let shard: BatchShard | null = submitting; shard !== null; shard = await store.batches.shard(shard.id)) {
     if (shard.batchId === said.batchId) return
     if (shard.batchId !== null || !STILL_OPEN.has(shard.state)) break
@@ -136,7 +138,7 @@ async function keepBatch(work: BatchWork, api: BatchApi, submitting: BatchShard,
       said,
       submittedAtMs: nowMs,
       heardAtMs: nowMs,
-      nextLookMs: nowMs + waitBeforeLook(0, times.look, runtime.random()),
+      nextLookMs: firstLookMs,
       note: null,
     })
     if (changed !== null) return noteAccepted(work, changed, null)

@@ -49,8 +49,8 @@ async function askAbout(
   return within(runtime, bounds, (signal) => api.poll(id, signal))
 }
 
-/** A batch that is being cancelled is looked at as if it had begun then. */
-async function nextLookMs({ runtime, times, policies }: BatchWork, shard: BatchShard): Promise<number> {
+/** When to look next at a batch that is out, as its jobs want it. One that is being cancelled is looked at as if it had begun then. */
+export async function nextLookMs({ runtime, times, policies }: BatchWork, shard: BatchShard): Promise<number> {
   const { pollMs } = await policies.ofShard(shard)
   const { firstMs, mostMs } = times.look
   const look: LookTimes = { firstMs: Math.min(firstMs, pollMs), mostMs: Math.min(mostMs, pollMs) }

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import pg from 'pg'
 import { freshDatabase } from '../postgres/database.ts'
 import { onlooker } from '../postgres/onlooker.ts'
-import { queryDataDir } from './query-data-dir.ts'
+import { queryDataDir, tellDataDir } from './query-data-dir.ts'
 
 /** Where the state of a scenario lies, and how to look at it from beside. */
 export interface BackEnd {
@@ -11,6 +11,8 @@ export interface BackEnd {
   readonly env: Readonly<Record<string, string>>
   /** Asks the store, as any process may. Nothing, where there are no tables yet. */
   query<T>(sql: string): Promise<readonly T[]>
+  /** Changes the store from beside: for what nobody lives long enough to wait for. */
+  tell(sql: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -27,6 +29,7 @@ async function oneMachine(dir: string): Promise<BackEnd> {
   return {
     env: { SLUICE_DATA_DIR: dataDir },
     query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
+    tell: async (sql) => tellDataDir(dataDir, sql),
     close: async () => undefined,
   }
 }
@@ -48,6 +51,7 @@ async function manyMachines(dir: string): Promise<BackEnd> {
         throw error
       }
     },
+    tell: async (sql) => void (await pool.query(sql)),
     async close() {
       await pool.end()
       await database.drop()

@@ -50,7 +50,7 @@ model:
   price: { input: "0.25", output: "2.00" }
 prompt: { user: "{{ text }}" }
 output: { fields: { topic: "enum[billing, login, refund, other]", urgent: boolean } }
-execution: { lane: ${lane}, cache: off, chunk_rows: 20, batch: { poll: 5s } }
+execution: { lane: ${lane}, cache: off, chunk_rows: 20, batch: { poll: 1s } }
 `,
       ),
   }
@@ -134,7 +134,7 @@ describe('a batch job', () => {
   })
 
   it('is left by Ctrl-C with its batches out, and collected by `resume`', async () => {
-    const of = await trial(40, '--batch-running', '20s')
+    const of = await trial(40, '--batch-running', '6s')
     const running = of.folder.start('run', await of.spec('batch'))
     await until(async () => (await of.folder.count("batch_shards where state = 'submitted'")) > 0, 'it is submitted')
     running.child.kill('SIGINT')
@@ -160,7 +160,7 @@ describe('a batch job', () => {
   })
 
   it('that is paused leaves its batches out; `resume` books what they brought', async () => {
-    const of = await trial(60, '--batch-running', '20s')
+    const of = await trial(60, '--batch-running', '6s')
     const running = of.folder.start('run', await of.spec('batch'))
     await until(async () => (await of.folder.count("batch_shards where state = 'submitted'")) > 0, 'it is submitted')
     expect((await of.folder.run('pause')).code).toBe(0)
