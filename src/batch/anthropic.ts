@@ -45,6 +45,7 @@ export function openAnthropicBatches({ call, base }: ApiSetting): BatchApi {
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
+    takesFiles: false,
     namesShards: false,
     upload: async () => ({ is: 'said' as const, value: null }),
     create,

@@ -62,9 +62,11 @@ export interface BatchApi {
   readonly size: BatchSize
   /** Bytes that a request adds to an upload beyond its body. */
   readonly lineBytes: number
+  /** Requests are uploaded as a file before; else `create` carries them. */
+  readonly takesFiles: boolean
   /** The batch carries the shard's id, so that listing finds it for sure. */
   readonly namesShards: boolean
-  /** Uploads the requests, streamed. `null`: there are no files here, `create` carries them. An upload costs nothing and may be repeated. */
+  /** Uploads the requests, streamed. `null`: no files are taken. An upload costs nothing and may be repeated. */
   upload(offer: ShardOffer, signal: AbortSignal): Promise<ApiAnswer<string | null>>
   /** Creates the batch. This is what must not happen twice. */
   create(offer: ShardOffer, fileId: string | null, signal: AbortSignal): Promise<ApiAnswer<BatchSaid>>

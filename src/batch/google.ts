@@ -103,6 +103,7 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
+    takesFiles: true,
     namesShards: true,
     upload,
     create,

@@ -60,6 +60,7 @@ export function openMistralBatches({ call, base, kind, model }: ApiSetting): Bat
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
+    takesFiles: true,
     namesShards: true,
     upload,
     create,

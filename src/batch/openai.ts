@@ -60,6 +60,7 @@ export function openOpenAiBatches({ call, base, kind }: ApiSetting): BatchApi {
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
+    takesFiles: true,
     namesShards: true,
     upload,
     create,

@@ -24,6 +24,9 @@ export async function reconcileShard(work: BatchWork, shard: BatchShard, ended: 
   if (await isInGoodHands(work, shard)) return lookLater(work, shard, shard.note)
   const api = openApi(work, shard.kind)
   if (!api.ok) return lookLater(work, shard, failureText(api.failure))
+  if (wasUploading(shard, api.value)) {
+    return sendAgain(work, api.value, shard, 'its upload was cut off: it is sent again')
+  }
   const sinceMs = shard.plannedAtMs - times.skewMs
   const listed = await within(runtime, { ms: times.callMs, ended }, (signal) => api.value.list(sinceMs, signal))
   if (listed.is !== 'said') return lookLater(work, shard, failureText(listed.failure))
@@ -38,6 +41,11 @@ export async function reconcileShard(work: BatchWork, shard: BatchShard, ended: 
   })
   const foreign = candidates.filter(({ proof }) => proof === 'foreign').map(({ said }) => said.batchId)
   await follow(work, api.value, { ...shard, notBatchIds: [...shard.notBatchIds, ...foreign] }, finding)
+}
+
+/** Where requests go as a file, nothing can have been created as long as there is none; and whoever was uploading finds the shard changed. */
+function wasUploading({ state, fileId }: BatchShard, { takesFiles }: BatchApi): boolean {
+  return takesFiles && state === 'submitting' && fileId === null
 }
 
 /** When everything that its submitter could have begun is over, and would be listed. */
@@ -120,7 +128,7 @@ function isSamePlace({ kind: { target: a } }: BatchShard, { kind: { target: b } 
 async function follow(work: BatchWork, api: BatchApi, shard: BatchShard, finding: Finding): Promise<void> {
   if (finding.do === 'wait') return lookLater(work, shard, shard.note)
   if (finding.do === 'adopt') return adopt(work, api, shard, finding)
-  if (finding.do === 'resend') return sendAgain(work, api, shard)
+  if (finding.do === 'resend') return sendAgain(work, api, shard, 'the provider has no batch of it: it is sent again')
   const note = `several batches could be it, and it is not sent again: ${finding.batchIds.join(', ')}`
   if (shard.state !== 'unclear') tellTrouble(work, shard, note)
   await lookLater(work, shard, note, 'unclear')
@@ -155,7 +163,7 @@ async function adopt(
   }
 }
 
-async function sendAgain(work: BatchWork, api: BatchApi, shard: BatchShard): Promise<void> {
+async function sendAgain(work: BatchWork, api: BatchApi, shard: BatchShard, note: string): Promise<void> {
   // First the file: whatever of an old create is still on its way comes to nothing by that.
   if (shard.fileId !== null) await forgetFile(work, api, shard.fileId)
   const nowMs = work.runtime.now()
@@ -164,7 +172,7 @@ async function sendAgain(work: BatchWork, api: BatchApi, shard: BatchShard): Pro
     fileId: null,
     notBatchIds: shard.notBatchIds,
     nextLookMs: nowMs,
-    note: 'the provider has no batch of it: it is sent again',
+    note,
   })
 }
 

@@ -31,6 +31,28 @@ describe('a create whose answer is lost', () => {
     await packed.assertAnswered()
   })
 
+  it('cannot have been begun where the file is still missing: what was being uploaded is sent again at once', async () => {
+    const packed = await depot.pack([3])
+    depot.befall({ upload: ['refused'] })
+    const batcher = depot.batcher()
+    await depot.turn(batcher)
+    const [planned] = await depot.inState('planned')
+    const nowMs = depot.runtime.now()
+    await depot.store.batches.change(planned!, {
+      state: 'submitting',
+      submitter: 'one who died',
+      intentAtMs: nowMs,
+      nextLookMs: nowMs,
+    })
+    await depot.untilSubmitted(batcher)
+    expect(depot.runtime.now() - nowMs).toBeLessThan(100_000)
+    expect(depot.api.calls.filter(({ call }) => call === 'list')).toEqual([])
+    depot.api.endAll()
+    await depot.drive(batcher, packed.isOver)
+    expect(depot.created()).toBe(1)
+    await packed.assertAnswered()
+  })
+
   it('is neither found nor repeated while the provider cannot be asked', async () => {
     await depot.pack([3])
     depot.befall({ create: ['after'], list: Array.from({ length: 30 }, () => 'before' as const) })

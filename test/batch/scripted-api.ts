@@ -134,6 +134,9 @@ export function scriptedApi(now: () => number): ScriptedApi {
       return provider.size
     },
     lineBytes: 100,
+    get takesFiles() {
+      return provider.byFile
+    },
     get namesShards() {
       return provider.named
     },

@@ -38,6 +38,7 @@ export function scriptedBatches(lane: ScriptedLane): ScriptedBatches {
   const api: BatchApi = {
     size: { requests: 1_000, bytes: 1_000_000 },
     lineBytes: 10,
+    takesFiles: false,
     namesShards: true,
     upload: async () => said(null),
     async create(offer: ShardOffer) {
