@@ -32,6 +32,9 @@ async function fleet(folder: JobFolder) {
   }
 }
 
+/** What a fleet has one holder of at a time: janitor, reconciler, batcher. */
+const ROLES = 3
+
 const rolesOf = (members: readonly Record<string, unknown>[]) =>
   members.flatMap((member) => (member.roles as string[]).map((role) => [role, member.pid] as const))
 
@@ -45,7 +48,7 @@ it('a detached job is worked on by all who are there; each row is sent once, and
   await until(async () => {
     const { members, chunks: held } = await fleet(folder)
     const owners = new Set(held.map((chunk) => chunk.worker))
-    return owners.size === 2 && members.length === 2 && rolesOf(members).length === 2
+    return owners.size === 2 && members.length === 2 && rolesOf(members).length === ROLES
   }, 'both hold chunks, and the roles are taken')
   for (const worker of workers) expect(await worker.ended, worker.stderr()).toBe(0)
   expect(simulated.requests()).toHaveLength(600)
@@ -106,7 +109,7 @@ it('what a killed worker held, and what it did for all, goes to another; a wish 
   const { folder } = await submitted(400, '30s')
   const first = folder.start('worker', '--chunks', '20')
   const roles = async () => rolesOf((await fleet(folder)).members.filter((member) => member.gone !== true))
-  await until(async () => (await roles()).length === 2, 'the first has the roles')
+  await until(async () => (await roles()).length === ROLES, 'the first has the roles')
   await until(async () => (await folder.count("attempts where state = 'open'")) >= 4, 'it has rows in flight')
   const second = folder.start('worker', '--chunks', '20')
   await until(async () => (await fleet(folder)).members.length === 2, 'the second has joined')
@@ -116,7 +119,7 @@ it('what a killed worker held, and what it did for all, goes to another; a wish 
   await until(
     async () => {
       const held = (await roles()).filter(([, pid]) => pid === second.child.pid)
-      return held.length === 2
+      return held.length === ROLES
     },
     'the second has the roles',
     30_000,
