@@ -7,7 +7,7 @@ const ONE_MACHINE_ONLY = ['disk', 'ugly-place', 'kill'].map((name) => `test/scen
 const FLEET_ONLY = ['fleet*', 'chaos', 'rolling-upgrade'].map((name) => `test/scenario/${name}.test.ts`)
 
 /**
- * One process per test file, as many as there are cores; a scenario may take minutes, anything else seconds. Scenarios run twice: on one machine's
+ * One process per test file, three at a time: scenarios wait more than they work. A scenario may take minutes, anything else seconds. Scenarios run twice: on one machine's
  * files, and on PostgreSQL.
  */
 export default defineConfig({
@@ -30,7 +30,7 @@ export default defineConfig({
       },
     ],
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     globalSetup: ['test/postgres/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 30_000,

@@ -27,8 +27,6 @@ const STEPS: readonly Step[] = [
 
 /** Shards of one step that are looked at in a turn. */
 const PAGE = 200
-/** Where nothing is out, how many turns are one. */
-const IDLE_TURNS = 5
 /** How soon the end of its time is seen. */
 const SHORT_MS = 250
 
@@ -87,8 +85,8 @@ export function createBatcher(deps: BatcherDeps): Batcher {
       const watching = watchHold(work, holds, ending)
       try {
         while (!ending.signal.aborted) {
-          const turnMs = (await begin(ending.signal).catch(unlessAway)) ? times.turnMs : times.turnMs * IDLE_TURNS
-          await runtime.sleep(turnMs, ending.signal).catch(() => undefined)
+          await begin(ending.signal).catch(unlessAway)
+          await runtime.sleep(times.turnMs, ending.signal).catch(() => undefined)
         }
       } finally {
         ending.abort()

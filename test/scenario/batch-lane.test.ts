@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { ON_POSTGRES } from './back-end.ts'
 import { type JobFolder, jobFolder, summaryOf, tickets } from './job-folder.ts'
 import { type SimulatedProvider, startSimulatedProvider } from './simulated-provider.ts'
 import { type SluiceProcess, until } from './sluice-process.ts'
@@ -83,7 +84,8 @@ async function assertPaidOnce(of: Trial): Promise<void> {
 }
 
 describe('a batch job', () => {
-  it('has the same outcomes as a live one, at half the cost', async () => {
+  // What providers say and how it is booked has nothing to do with the back end: once is enough.
+  it.skipIf(ON_POSTGRES)('has the same outcomes as a live one, at half the cost', async () => {
     const of = await trial(60)
     const live = await of.folder.run('run', await of.spec('live'))
     expect(live.code, live.stderr).toBe(0)
@@ -125,13 +127,25 @@ describe('a batch job', () => {
     await assertPaidOnce(of)
   }, 900_000)
 
-  it('loses no row to lines that are missing, doubled, broken, and to requests that fail', async () => {
-    const flags = ['--batch-missing', '4%', '--batch-doubled', '4%', '--batch-garbage', '4%', '--batch-row-error', '4%']
-    const of = await trial(200, ...flags, '--batch-shuffled', '--batch-bad-gateway', '1')
-    const run = await of.folder.run('run', await of.spec('batch'))
-    expect(run.code, run.stderr).toBe(0)
-    expect(summaryOf(run.stdout).rows).toMatchObject({ total: 200, succeeded: 200, failed: 0 })
-  })
+  it.skipIf(ON_POSTGRES)(
+    'loses no row to lines that are missing, doubled, broken, and to requests that fail',
+    async () => {
+      const flags = [
+        '--batch-missing',
+        '4%',
+        '--batch-doubled',
+        '4%',
+        '--batch-garbage',
+        '4%',
+        '--batch-row-error',
+        '4%',
+      ]
+      const of = await trial(100, ...flags, '--batch-shuffled', '--batch-bad-gateway', '1')
+      const run = await of.folder.run('run', await of.spec('batch'))
+      expect(run.code, run.stderr).toBe(0)
+      expect(summaryOf(run.stdout).rows).toMatchObject({ total: 100, succeeded: 100, failed: 0 })
+    },
+  )
 
   it('is left by Ctrl-C with its batches out, and collected by `resume`', async () => {
     const of = await trial(40, '--batch-running', '6s')
