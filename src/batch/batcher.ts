@@ -33,10 +33,9 @@ const SHORT_MS = 250
 /** Takes what is packed to the providers, and brings back what they answer. Of a fleet, one at a time is enough; two do no harm. */
 export interface Batcher {
   /**
-   * Begins whatever is due; what goes wrong with one shard holds up no other. Returns whether anything is out, due or not. Throws `StorageFailure`
-   * where the store cannot say.
+   * Begins whatever is due; what goes wrong with one shard holds up no other. Throws `StorageFailure` where the store cannot say what that is.
    */
-  begin(ended: AbortSignal): Promise<boolean>
+  begin(ended: AbortSignal): Promise<void>
   /** Resolves when nothing is under way any more. */
   rest(): Promise<void>
   /**
@@ -66,12 +65,10 @@ export function createBatcher(deps: BatcherDeps): Batcher {
         .finally(() => busy.delete(shard.id))
       busy.set(shard.id, { step, done })
     }
-    return shards.length > 0
   }
   const begin = async (ended: AbortSignal) => {
-    let isOut = await planShards(work, ended)
-    for (const step of STEPS) isOut = (await beginStep(step, ended)) || isOut
-    return isOut
+    await planShards(work, ended)
+    for (const step of STEPS) await beginStep(step, ended)
   }
   const rest = async () => {
     while (busy.size > 0) await Promise.all([...busy.values()].map(({ done }) => done))
@@ -97,9 +94,8 @@ export function createBatcher(deps: BatcherDeps): Batcher {
 }
 
 /** A store that is away for a while ends nothing that is under way. */
-function unlessAway(error: unknown): boolean {
-  if (error instanceof StorageFailure && error.kind !== 'closed') return true
-  throw error
+function unlessAway(error: unknown): void {
+  if (!(error instanceof StorageFailure) || error.kind === 'closed') throw error
 }
 
 /** Aborts soon after `holds` says no. */

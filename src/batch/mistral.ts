@@ -3,9 +3,8 @@ import { failure } from '../domain/failure.ts'
 import { isRecord, listIn, numberIn, recordIn, textIn } from '../provider/json.ts'
 import { type ApiSetting, pathOf, SHARD_KEY, secondsIn } from './api-setting.ts'
 import type { ApiAnswer, BatchApi, BatchSize, ListedBatch, ShardOffer } from './batch-api.ts'
+import { fileBatchVerbs } from './file-batches.ts'
 import { type ListPage, listPages } from './list-pages.ts'
-import { readOpenAiLine } from './openai-line.ts'
-import { resultLines } from './result-line.ts'
 import { multipartForm, uploadOf } from './upload.ts'
 
 /** docs.mistral.ai/capabilities/batch: its pages differ (a million requests in all, or 100,000 in one batch; 512 MB); the lesser is used. */
@@ -53,26 +52,13 @@ export function openMistralBatches({ call, base, kind, model }: ApiSetting): Bat
     })
   }
 
-  async function* results(said: BatchSaid, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for (const file of said.files) yield* resultLines(call.download(`${base}/files/${pathOf(file)}/content`, signal))
-  }
-
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
-    takesFiles: true,
-    namesShards: true,
+    ...fileBatchVerbs({ call, base, one, read }),
     upload,
     create,
-    poll: (batchId: string, signal: AbortSignal) => call.ask({ method: 'GET', url: one(batchId) }, read, signal),
     list,
-    cancel: (batchId: string, signal: AbortSignal) =>
-      call.ask({ method: 'POST', url: `${one(batchId)}/cancel`, body: '{}' }, read, signal),
-    results,
-    readLine: (line: Buffer) => readOpenAiLine(line, call),
-    async forget(fileId: string, signal: AbortSignal) {
-      await call.ask({ method: 'DELETE', url: `${base}/files/${pathOf(fileId)}` }, () => true, signal)
-    },
   })
 }
 

@@ -4,9 +4,8 @@ import { type Fields, isRecord, listIn, numberIn, recordIn, textIn } from '../pr
 import type { ApiCall } from './api-call.ts'
 import { type ApiSetting, pathOf, SHARD_KEY, secondsIn } from './api-setting.ts'
 import type { ApiAnswer, BatchApi, BatchSize, ListedBatch, ShardOffer } from './batch-api.ts'
+import { fileBatchVerbs } from './file-batches.ts'
 import { type ListPage, listPages } from './list-pages.ts'
-import { readOpenAiLine } from './openai-line.ts'
-import { resultLines } from './result-line.ts'
 import { multipartForm, uploadOf } from './upload.ts'
 
 /** platform.openai.com/docs/guides/batch: 50,000 requests and 200 MB in a file; Azure and Groq say the same. */
@@ -53,26 +52,13 @@ export function openOpenAiBatches({ call, base, kind }: ApiSetting): BatchApi {
     })
   }
 
-  async function* results(said: BatchSaid, signal: AbortSignal): AsyncGenerator<Buffer> {
-    for (const file of said.files) yield* resultLines(call.download(`${base}/files/${pathOf(file)}/content`, signal))
-  }
-
   return Object.freeze({
     size: SIZE,
     lineBytes: LINE_BYTES,
-    takesFiles: true,
-    namesShards: true,
+    ...fileBatchVerbs({ call, base, one, read }),
     upload,
     create,
-    poll: (batchId: string, signal: AbortSignal) => call.ask({ method: 'GET', url: one(batchId) }, read, signal),
     list,
-    cancel: (batchId: string, signal: AbortSignal) =>
-      call.ask({ method: 'POST', url: `${one(batchId)}/cancel`, body: '{}' }, read, signal),
-    results,
-    readLine: (line: Buffer) => readOpenAiLine(line, call),
-    async forget(fileId: string, signal: AbortSignal) {
-      await call.ask({ method: 'DELETE', url: `${base}/files/${pathOf(fileId)}` }, () => true, signal)
-    },
   })
 }
 

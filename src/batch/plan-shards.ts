@@ -12,13 +12,12 @@ import { type ChosenParts, chooseParts, closesNow, MOST_PARTS, mayClose, shardBo
 const MOST_OUT = 10_000
 
 /**
- * Chooses parts that wait for new shards: of each kind one at the most, the next with the next turn. Stops where `ended` aborts. Returns whether any
- * parts wait.
+ * Chooses parts that wait for new shards: of each kind one at the most, the next with the next turn. Stops where `ended` aborts.
  */
-export async function planShards(work: BatchWork, ended: AbortSignal): Promise<boolean> {
+export async function planShards(work: BatchWork, ended: AbortSignal): Promise<void> {
   const { store, runtime, rooms } = work
   const waiting = await store.batches.waiting()
-  if (waiting.length === 0) return false
+  if (waiting.length === 0) return
   const out = await tokensOut(work)
   for (const kind of waiting) {
     if (ended.aborted) break
@@ -30,7 +29,6 @@ export async function planShards(work: BatchWork, ended: AbortSignal): Promise<b
       work.events.emit('batch.trouble', { shardId: null, account, message })
     })
   }
-  return true
 }
 
 /** Tokens of input that are, or may soon be, in the queue of each account; without those of one shard. */

@@ -21,9 +21,14 @@ export function startConcurrency(max: number): Concurrency {
   return { limit: Math.min(START_LIMIT, max), max, slowStart: true, credit: 0, cutAtMs: Number.NEGATIVE_INFINITY }
 }
 
+/** Whether the limit was what held it up, or nearly so. */
+export function isUsed({ limit }: Concurrency, inFlight: number): boolean {
+  return inFlight >= limit * 0.8
+}
+
 /** After an answer: grows by one per `limit` answers (doubles in slow start), but only while the limit was really used. */
 export function grow(state: Concurrency, inFlight: number): Concurrency {
-  if (state.limit >= state.max || inFlight < state.limit * 0.8) return state
+  if (state.limit >= state.max || !isUsed(state, inFlight)) return state
   const credit = state.credit + 1
   if (state.slowStart) {
     // Each answer admits one more: the limit doubles once per round trip.
@@ -38,7 +43,7 @@ export function grow(state: Concurrency, inFlight: number): Concurrency {
  */
 export function stepUp(state: Concurrency, inFlight: number, answers: number): Concurrency {
   const { limit, max, slowStart } = state
-  if (limit >= max || inFlight < limit * 0.8) return state
+  if (limit >= max || !isUsed(state, inFlight)) return state
   const more = slowStart ? limit : Math.max(1, Math.round(Math.sqrt(limit * limit + 2 * answers) - limit))
   return { ...state, limit: Math.min(max, limit + more), credit: 0 }
 }

@@ -1,4 +1,4 @@
-import { type Concurrency, cut, grow, lowered, startConcurrency, stepUp, withMax } from './concurrency.ts'
+import { type Concurrency, cut, grow, isUsed, lowered, startConcurrency, stepUp, withMax } from './concurrency.ts'
 import {
   AIM_RATIO,
   aheadOf,
@@ -101,8 +101,7 @@ function judged(load: Load, meanMs: number, inFlight: number, nowMs: number): Lo
   const measured = latency.baselineMs === null ? { ms: meanMs, atMs: nowMs, byAll: true } : load.measured
   const next = { ...load, before: null, latency: nextStretch(latency, meanMs, nowMs), measured }
   if (verdict === 'room') return { ...next, room: true, lookAtMs: null, concurrency: grow(concurrency, inFlight) }
-  const isUsed = inFlight >= concurrency.limit * 0.8
-  if (!isUsed && verdict === 'too many') return rebased(load, meanMs, nowMs)
+  if (!isUsed(concurrency, inFlight) && verdict === 'too many') return rebased(load, meanMs, nowMs)
   const lookAtMs = load.lookAtMs ?? nowMs + FIRST_LOOK_MS
   if (verdict === 'too many') {
     const ratio = meanMs / (latency.baselineMs as number)
@@ -143,8 +142,7 @@ function answeredAmongOthers(
   const verdict = verdictOf(latency, meanMs)
   const next = { ...state, before: null, latency: nextStretch(latency, meanMs, nowMs) }
   // What is not used up by this process is not held up by how many it may have in flight.
-  const isUsed = inFlight >= concurrency.limit * 0.8
-  if (verdict === 'room' || !isUsed) {
+  if (verdict === 'room' || !isUsed(concurrency, inFlight)) {
     return { ...next, room: true, concurrency: stepUp(concurrency, inFlight, latency.answers) }
   }
   const aim = verdict === 'enough' ? 1 : Math.max(0.5, (AIM_RATIO * fleetMs) / meanMs)
