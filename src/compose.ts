@@ -15,6 +15,7 @@ import { createAdaptiveGovernor } from './limit/adaptive.ts'
 import { createFleetShare } from './limit/fleet-share.ts'
 import { createOwnShare } from './limit/own-share.ts'
 import type { Share } from './limit/share.ts'
+import { createPost } from './notify/post.ts'
 import { createModels } from './provider/registry.ts'
 import { createTransport } from './provider/transport.ts'
 import { createEmbeddedQueue } from './queue/embedded.ts'
@@ -72,6 +73,7 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     process: { host: hostname(), pid: process.pid, version },
     env: config.env,
     cwd: config.cwd,
+    post: createPost({ allowPrivate: config.env('SLUICE_NOTIFY_PRIVATE') === '1' }),
     writeParquet,
     async close() {
       governor.close()

@@ -1,6 +1,7 @@
 import type { BudgetView } from './domain/budget-view.ts'
 import type { Cause } from './domain/failure.ts'
 import type { Counters, Job, JobId, JobSettings, JobState } from './domain/job.ts'
+import type { Notice, NoticeState } from './domain/notice.ts'
 import type { Plan } from './domain/plan.ts'
 import type { Message } from './domain/request.ts'
 import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
@@ -80,6 +81,12 @@ export interface Engine {
   report(id: JobId, format: 'md' | 'json'): Promise<string>
   /** What all jobs have cost, trials among them, running ones as they stand, rolled up. */
   costs(request: CostRequest): Promise<CostReport>
+  /** Notices to those whom specs name, newest first. */
+  notices(query: { readonly limit: number; readonly states?: readonly NoticeState[] }): Promise<readonly Notice[]>
+  /** Sends a notice anew, whatever had become of it, with whatever else is due; returns what came of it. Throws `notice_not_found`. */
+  replayNotice(id: string, signal: AbortSignal): Promise<Notice>
+  /** Makes an attempt for each notice of the store that is due; returns for how many. What does not arrive is due again later. */
+  sendNotices(signal: AbortSignal): Promise<number>
   /** One row: its input, outcome and attempts. `row` is its key or index. */
   row(id: JobId, row: string): Promise<RowView>
   /** What would be sent for the first rows of a job, rendered; nothing is sent. */

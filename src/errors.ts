@@ -81,6 +81,12 @@ export const ERRORS = Object.freeze({
     exitCode: 2,
     httpStatus: 404,
   },
+  notice_not_found: {
+    title: 'No such notification',
+    hint: 'See `sluice notify`.',
+    exitCode: 2,
+    httpStatus: 404,
+  },
   worker_not_found: {
     title: 'No such worker is at work',
     hint: 'See `sluice status --fleet`.',

@@ -46,6 +46,8 @@ export interface EventMap {
   }
   /** Something went wrong with a batch; it is tried again, or waits for somebody. `shardId`: `null` before there is one. */
   'batch.trouble': { readonly shardId: string | null; readonly account: string; readonly message: string }
+  /** A notice did not arrive; it is tried again, or given up. Names no address. */
+  'notice.undelivered': { readonly jobNo: number; readonly message: string }
   'storage.failing': { readonly message: string }
   'storage.back': { readonly afterMs: number }
 }

@@ -7,6 +7,7 @@ import { addFailedCommand } from './command/failed.ts'
 import { addInitCommand } from './command/init.ts'
 import { addJobsCommand } from './command/jobs.ts'
 import { addMigrateCommand } from './command/migrate.ts'
+import { addNotifyCommand } from './command/notify.ts'
 import { addPauseCommand } from './command/pause.ts'
 import { addPlanCommand } from './command/plan.ts'
 import { addReportCommand } from './command/report.ts'
@@ -80,6 +81,7 @@ const COMMANDS = [
   addRetryCommand,
   addReportCommand,
   addCostCommand,
+  addNotifyCommand,
   addMigrateCommand,
   addSimulateCommand,
   addUnsupportedCommands,

@@ -1,6 +1,7 @@
 import type { Cause } from './failure.ts'
 import type { Priority } from './job.ts'
 import type { NanoUsd } from './money.ts'
+import type { NoticeTarget, NotifyState } from './notice.ts'
 import type { JsonSchema, ModelTarget } from './request.ts'
 
 /** A spec with every default filled in: what its canonical JSON holds, and what the rest of the house works with (contract §6). */
@@ -20,6 +21,8 @@ export interface Spec {
   readonly gates: GatesSpec
   readonly pauseIf: PauseIfSpec | null
   readonly write: WriteSpec | null
+  /** Absent: nobody is told. */
+  readonly notify?: readonly NotifySpec[]
 }
 
 export type InputFormat = 'csv' | 'tsv' | 'jsonl' | 'json' | 'parquet' | 'sql'
@@ -151,4 +154,9 @@ export interface PauseIfSpec {
 export interface WriteSpec {
   readonly path: string
   readonly includeInput: boolean
+}
+
+/** One place that is told, and of what. */
+export interface NotifySpec extends NoticeTarget {
+  readonly when: readonly NotifyState[]
 }

@@ -4,6 +4,7 @@ import { SluiceError } from '../errors.ts'
 import { cancel, pause, resume } from '../job/control.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { rebuildQueue } from '../job/rebuild.ts'
+import { createDelivery } from '../notify/delivery.ts'
 import { createRollCall } from '../worker/roll-call.ts'
 import { settleChunk } from '../worker/settle-chunk.ts'
 import { checkFile } from './check.ts'
@@ -12,6 +13,7 @@ import type { EngineDeps } from './engine-deps.ts'
 import { batchDeps, type WorkDeps } from './enter-fleet.ts'
 import { fleetStatus, setWorker } from './fleet.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
+import { replayNotice, sendBriefly } from './notices.ts'
 import { createPilotRunner } from './pilot.ts'
 import { makePlan } from './plan.ts'
 import { reportOf, writeReport } from './report.ts'
@@ -32,32 +34,8 @@ const JOBS_PAGE = 50
 export function createEngine(deps: EngineDeps): Engine {
   const { store, runtime, tenantNo } = deps
   const reader = createStatusReader(deps)
-  const rollCall = createRollCall({ fleet: store.fleet, runtime, events: deps.events })
-  const { presence } = deps
-  const isGone = presence === null ? rollCall.isGone : (workerId: string) => presence.isGone(workerId)
-  const jobDeps: JobDeps = {
-    store,
-    queue: deps.queue,
-    runtime,
-    isGone,
-    specOf: (job) => specOf(deps, job),
-    readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
-    writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
-    keepReport: (job) => writeReport(deps, job.jobNo),
-    settleChunk: (ref) =>
-      settleChunk(
-        {
-          store,
-          runtime,
-          batch: batchDeps(deps),
-          takeUp: (job) => takeUp(deps, job),
-          readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
-        },
-        ref,
-      ),
-  }
-
-  const parts: WorkDeps = { deps, jobDeps, rollCall }
+  const parts = workDeps(deps)
+  const { jobDeps } = parts
 
   const find = async (id: JobId): Promise<Job> => {
     const job = await store.jobs.get(tenantNo, id)
@@ -86,15 +64,30 @@ export function createEngine(deps: EngineDeps): Engine {
   return Object.freeze({
     check: (specPath, overrides) => checkFile(deps, specPath, overrides ?? {}),
     plan: (request) => makePlan(deps, createPilotRunner(parts, reader), request),
-    submit: (request) => submit(deps, jobDeps, request),
-    work: async (id, options) => work(parts, reader, await find(id), options),
-    workAny: (options) => workAny(parts, options),
+    submit: (request) =>
+      submit(deps, jobDeps, request).catch(async (error: unknown) => {
+        await sendBriefly(parts, request.signal)
+        throw error
+      }),
+    work: async (id, options) => telling(parts, work(parts, reader, await find(id), options), options.abandon),
+    async workAny(options) {
+      const any = await workAny(parts, options)
+      return Object.freeze({ ...any, done: telling(parts, any.done, options.abandon) })
+    },
     fleet: () => fleetStatus(deps),
     rebuildQueue: () => rebuildQueue(jobDeps, tenantNo),
     setWorker: (workerId, concurrency) => setWorker(deps, workerId, concurrency),
     resume: (id) => changed(id, (job) => resume(jobDeps, job)),
-    pause: (id) => changed(id, (job) => pause(jobDeps, job)),
-    cancel: (id) => changed(id, (job) => cancel(jobDeps, job)),
+    pause: (id) =>
+      telling(
+        parts,
+        changed(id, (job) => pause(jobDeps, job)),
+      ),
+    cancel: (id) =>
+      telling(
+        parts,
+        changed(id, (job) => cancel(jobDeps, job)),
+      ),
     async retry(id, request) {
       const rows = await openRetry(deps, jobDeps, await find(id), request)
       return { job: await find(id), rows }
@@ -120,8 +113,48 @@ export function createEngine(deps: EngineDeps): Engine {
     },
     costs: (request) => costsOf(deps, request),
     report: async (id, format) => reportOf(deps, await find(id), format),
+    notices: (query) => store.outbox.list({ tenantNo, ...query }),
+    replayNotice: (id, signal) => replayNotice(parts, id, signal),
+    sendNotices: (signal) => parts.delivery.deliverDue(signal),
     row: async (id, row) => rowView(deps, await find(id), row),
     prompts: async (id, limit) => promptViews(deps, await find(id), limit),
     close: () => deps.close(),
   } satisfies Engine)
+}
+
+/** What all work is done with, over the adapters of the engine. */
+function workDeps(deps: EngineDeps): WorkDeps {
+  const { store, runtime, presence } = deps
+  const rollCall = createRollCall({ fleet: store.fleet, runtime, events: deps.events })
+  const jobDeps: JobDeps = {
+    store,
+    queue: deps.queue,
+    runtime,
+    isGone: presence === null ? rollCall.isGone : (workerId) => presence.isGone(workerId),
+    specOf: (job) => specOf(deps, job),
+    readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
+    writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
+    keepReport: (job) => writeReport(deps, job.jobNo),
+    settleChunk: (ref) =>
+      settleChunk(
+        {
+          store,
+          runtime,
+          batch: batchDeps(deps),
+          takeUp: (job) => takeUp(deps, job),
+          readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
+        },
+        ref,
+      ),
+  }
+  return { deps, jobDeps, rollCall, delivery: createDelivery({ outbox: store.outbox, ...deps }) }
+}
+
+/** Does what may end a job or halt it, and then sends what is due: this process may be the last for days that can. */
+async function telling<T>(parts: WorkDeps, work: Promise<T>, abandon?: AbortSignal): Promise<T> {
+  try {
+    return await work
+  } finally {
+    await sendBriefly(parts, abandon)
+  }
 }

@@ -4,6 +4,7 @@ import type { Value } from '../domain/row.ts'
 import type { Events } from '../events.ts'
 import type { Lane } from '../lane/lane.ts'
 import type { Governor } from '../limit/governor.ts'
+import type { Post } from '../notify/post.ts'
 import type { Models } from '../provider/model.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
@@ -38,6 +39,8 @@ export interface EngineDeps {
   readonly presence: Presence | null
   /** How long a store that cannot be written is waited for; `Infinity`: until it is back. */
   readonly storagePatienceMs: number
+  /** Posts what jobs have to tell. */
+  readonly post: Post
   readonly writeParquet: (table: ParquetTable) => Promise<unknown>
   /** Undoes `compose`: closes the store, sockets and timers. */
   readonly close: () => Promise<void>

@@ -2,6 +2,7 @@ import { StorageFailure } from '../domain/storage-failure.ts'
 import { fulfilWish, mendQueue } from '../job/control.ts'
 import { finalize } from '../job/finalize.ts'
 import type { JobDeps } from '../job/job-deps.ts'
+import type { Delivery } from '../notify/delivery.ts'
 import { processToken } from '../runtime.ts'
 import type { RollCall } from '../worker/roll-call.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
@@ -15,6 +16,7 @@ export interface WorkDeps {
   readonly deps: EngineDeps
   readonly jobDeps: JobDeps
   readonly rollCall: RollCall
+  readonly delivery: Delivery
 }
 
 /** What a worker of this process is there for. */

@@ -2,6 +2,7 @@ import { reconcile } from '../job/reconcile.ts'
 import type { Duty } from '../worker/duties.ts'
 import { batchDuty } from './batch-duty.ts'
 import type { WorkDeps } from './enter-fleet.ts'
+import { noticeDuty } from './notices.ts'
 
 /** A worker that was silent for this long is taken off the list; until then `status` shows that it died. */
 const FORGET_AFTER_MS = 600_000
@@ -39,5 +40,6 @@ export function fleetDuties(parts: WorkDeps, workerId: string): readonly Duty[] 
       },
     },
     batchDuty(parts, workerId),
+    noticeDuty(parts),
   ]
 }

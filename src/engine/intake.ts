@@ -3,6 +3,7 @@ import type { SubmitRequest } from '../engine.ts'
 import { type ErrorCode, SluiceError } from '../errors.ts'
 import { removeIntakeFiles } from '../intake/intake-files.ts'
 import { runIntake } from '../intake/run-intake.ts'
+import { changeAndTell } from '../job/change-and-tell.ts'
 import { enqueueWork } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
@@ -43,7 +44,7 @@ export async function bringIn(
     })
     await removeIntakeFiles(deps.blob, job.id)
   } catch (error) {
-    if (error instanceof SluiceError && !options.signal.aborted) await endForInput(deps, job, error)
+    if (error instanceof SluiceError && !options.signal.aborted) await endForInput(jobDeps, job, error)
     throw error
   }
 }
@@ -60,10 +61,10 @@ function refuseClash(outputColumns: readonly string[], inputColumns: readonly st
 /** What says nothing against the input: the next process may fare better, or another one reads it already. */
 const NOT_THE_INPUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['storage', 'job_state', 'internal'])
 
-async function endForInput(deps: EngineDeps, job: Job, error: SluiceError): Promise<void> {
+async function endForInput(deps: JobDeps, job: Job, error: SluiceError): Promise<void> {
   if (NOT_THE_INPUT.has(error.code)) return
   await deps.store.write((tx) =>
-    deps.store.jobs.change(tx, job.jobNo, ['created'], {
+    changeAndTell(deps, tx, job, ['created'], {
       to: 'failed',
       reason: 'intake',
       detail: error.message,

@@ -140,6 +140,7 @@ function notes({ deps }: WorkDeps, workerId: string, say: (note: string) => void
       say(`the fleet did not hear of this worker ${long}: its chunks went to others`)
     }),
     deps.events.on('batch.trouble', ({ shardId, message }) => say(`batch of shard ${shardId}: ${message}`)),
+    deps.events.on('notice.undelivered', ({ message }) => say(`notification ${message}`)),
     deps.events.on('duty.failed', ({ role, jobNo, message }) =>
       say(`${role}: ${jobNo === null ? '' : `job number ${jobNo}: `}${message}`),
     ),

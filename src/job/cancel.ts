@@ -1,6 +1,7 @@
 import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
+import { changeAndTell } from './change-and-tell.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /** Chunks looked at in one go. */
@@ -35,9 +36,10 @@ export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
 }
 
 /** Makes the job `cancelled` if none of its chunks is open, also if an intake adds some at this moment. */
-async function endWhereClosed({ store, runtime }: JobDeps, job: Job): Promise<boolean> {
+async function endWhereClosed(deps: JobDeps, job: Job): Promise<boolean> {
+  const { store, runtime } = deps
   return store.write(async (tx) => {
-    const changed = await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running', 'paused'], {
+    const changed = await changeAndTell(deps, tx, job, ['created', 'queued', 'running', 'paused'], {
       to: 'cancelled',
       reason: null,
       detail: 'cancelled by the user',

@@ -3,6 +3,7 @@ import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { bringHome } from './bring-home.ts'
 import { cancelOpenChunks } from './cancel.ts'
+import { changeAndTell } from './change-and-tell.ts'
 import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
 import { purgeIdle, unlessFetched } from './unless-fetched.ts'
@@ -43,7 +44,7 @@ async function makePause(deps: JobDeps, job: Job, ends: boolean): Promise<void> 
     await store.write(async (tx) => {
       await store.chunks.takeBack(tx, job.jobNo)
       await queue.purge(tx, job.jobNo)
-      const changed = await store.jobs.change(tx, job.jobNo, ['created', 'queued', 'running'], {
+      const changed = await changeAndTell(deps, tx, job, ['created', 'queued', 'running'], {
         to: ends ? 'failed' : 'paused',
         reason: job.wantedReason ?? 'user',
         detail: job.wantedDetail,

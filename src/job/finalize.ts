@@ -1,6 +1,7 @@
 import { measureGates } from '../domain/gates.ts'
 import { isTrial } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
+import { changeAndTell } from './change-and-tell.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /**
@@ -30,7 +31,7 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
   const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
   const changed = await store.write(async (tx) => {
     await store.budgets.clear(tx, jobNo)
-    return store.jobs.change(tx, jobNo, ['finalizing'], {
+    return changeAndTell(deps, tx, job, ['finalizing'], {
       to: reason === null ? 'completed' : 'failed',
       reason,
       detail,

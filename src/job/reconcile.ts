@@ -3,6 +3,7 @@ import { StorageFailure } from '../domain/storage-failure.ts'
 import { chunkMessages } from '../queue/chunk-messages.ts'
 import type { Task } from '../queue/queue.ts'
 import { pendingRows } from './cancel.ts'
+import { changeAndTell } from './change-and-tell.ts'
 import { fulfilWish, mendQueue } from './control.ts'
 import { enqueueFinalizer } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
@@ -67,11 +68,12 @@ async function failChunk(deps: JobDeps, task: Task & { readonly kind: 'chunk' })
 }
 
 /** A round whose end kills its workers: the job fails, its rows' outcomes stay. */
-async function failRound({ store, runtime }: JobDeps, task: Task & { readonly kind: 'finalize' }): Promise<void> {
+async function failRound(deps: JobDeps, task: Task & { readonly kind: 'finalize' }): Promise<void> {
+  const { store, runtime } = deps
   const job = await store.jobs.getByNo(task.jobNo)
   if (job?.round !== task.round) return
   await store.write((tx) =>
-    store.jobs.change(tx, task.jobNo, ['finalizing'], {
+    changeAndTell(deps, tx, job, ['finalizing'], {
       to: 'failed',
       reason: 'error',
       detail: 'the workers that were to end this job died again and again; its rows are kept',

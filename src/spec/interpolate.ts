@@ -9,7 +9,8 @@ export type Env = (name: string) => string | undefined
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g
 
 /**
- * `value` with `${NAME}` and `${NAME:-default}` read from the environment in all texts except prompts.
+ * `value` with `${NAME}` and `${NAME:-default}` read from the environment in all texts except prompts, and addresses to
+ * notify, which are secrets and stay names.
  * A variable that is missing, and one that holds a secret, is an error at its place; no value of a variable is ever in a message.
  * `touched` are the pointers of texts that came from the environment as a whole.
  */
@@ -28,7 +29,7 @@ export function interpolate(
   }
   const fill = (text: string, path: Path): string => {
     if (!text.includes('${')) return text
-    if (path.at(-1) === 'api_key_env') return text
+    if (path.at(-1) === 'api_key_env' || path[0] === 'notify') return text
     if (/^\$\{[^}]*\}$/.test(text)) touched.add(toPointer(path))
     return text.replace(REFERENCE, (match, name: string | undefined, standard: string | undefined) => {
       if (match === '$${') return '${'

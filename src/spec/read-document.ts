@@ -13,6 +13,7 @@ import { isRecord, valueAt, withValue } from './record.ts'
 import { refuseKeys } from './refuse-keys.ts'
 import { resolveSpec } from './resolve.ts'
 import type { Pruned } from './resolve-model.ts'
+import { requireNotifyVariables } from './resolve-notify.ts'
 import type { SpecFile } from './schema.ts'
 import { fromText, shapeAt, withoutNulls } from './shape.ts'
 import { schemaFromFields } from './short-form.ts'
@@ -44,6 +45,7 @@ export async function readSpecDocument(document: SpecDocument, surroundings: Sur
   const schema = await readOutput(file.output, baseDir, report)
   requireOneKey(file, value, report)
   const draft = resolveSpec(file, schema, report)
+  requireNotifyVariables(draft, surroundings.env, report)
   await checkPaths(draft, baseDir, report)
   const findings = sortFindings([...early.findings, ...report.findings])
   return { findings, draft, positions: report.positions, baseDir, notYetCount: report.notYetCount }

@@ -15,6 +15,7 @@ import { formatPath, type Path, type Report } from './positions.ts'
 import { parseDecimal, parseDuration, parseShare } from './quantity.ts'
 import { deepFreeze } from './record.ts'
 import { type Pruned, resolveModel } from './resolve-model.ts'
+import { resolveNotify } from './resolve-notify.ts'
 import type { SpecFile } from './schema.ts'
 import { showValue } from './secret.ts'
 
@@ -39,6 +40,7 @@ export function resolveSpec(file: Pruned<SpecFile>, schema: JsonSchema | null, r
     gates: resolveGates(file.gates, report),
     pauseIf: resolvePauseIf(file.pause_if),
     write: resolveWrite(file.write, report),
+    ...resolveNotify(file.notify, report),
   })
 }
 

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { NOTIFY_BY_DEFAULT, NOTIFY_STATES } from '../domain/notice.ts'
 import { modelBlock } from './schema-model.ts'
 import { block, count, duration, later, money, share, text } from './schema-part.ts'
 
@@ -222,18 +223,22 @@ export const SPEC_SCHEMA = block('A sluice spec: which rows, which model, what t
     }),
   ),
   notify: Type.Optional(
-    later(
-      Type.Array(
-        block('One place to tell.', {
-          webhook: Type.Optional(text('The address of a webhook.')),
-          slack: Type.Optional(text('The address of a Slack webhook.')),
-          secret_env: Type.Optional(text('The NAME of a variable with the secret that signs it.')),
-          when: Type.Optional(
-            Type.Array(Type.Enum(['completed', 'failed', 'paused', 'cancelled']), { description: 'At which states.' }),
-          ),
-        }),
-        { description: 'Who is told of the end of the job.' },
-      ),
+    Type.Array(
+      block('One place to tell: a webhook, or Slack.', {
+        webhook: Type.Optional(
+          text(`Where it is posted: an address, or \`\${HOOK_URL}\`, which is read when it is sent.`),
+        ),
+        slack: Type.Optional(text('The same, for an incoming webhook of Slack, or of what takes its form.')),
+        secret_env: Type.Optional(text('The NAME of a variable with the secret that signs it: `whsec_…`.')),
+        when: Type.Optional(
+          Type.Array(Type.Enum([...NOTIFY_STATES]), {
+            default: [...NOTIFY_BY_DEFAULT],
+            minItems: 1,
+            description: 'At which states.',
+          }),
+        ),
+      }),
+      { description: 'Who is told when the job ends or pauses.' },
     ),
   ),
   write: Type.Optional(

@@ -1,5 +1,5 @@
-/** Prefixes that keys of known providers start with. */
-const KEY_PREFIX = /^(sk-|sk_|AIza|gsk_|xai-|pk-|r8_|hf_|ghp_|nvapi-|AKIA|Bearer )/
+/** Prefixes that keys of known providers start with, and secrets that sign. */
+const KEY_PREFIX = /^(sk-|sk_|AIza|gsk_|xai-|pk-|r8_|hf_|ghp_|nvapi-|AKIA|whsec_|Bearer )/
 
 /** Names of variables whose value is a secret. */
 const SECRET_NAME = /(^|_)(API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIALS?)($|_)/i

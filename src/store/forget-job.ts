@@ -23,6 +23,7 @@ export async function forgetJobs(
   for (const { job_no } of dropped) {
     await db.deleteFrom('batch_parts').where('job_no', '=', job_no).execute()
     await db.deleteFrom('budget_holdings').where('job_no', '=', job_no).execute()
+    await db.deleteFrom('outbox').where('job_no', '=', job_no).execute()
     await db.deleteFrom('chunks').where('job_no', '=', job_no).execute()
     await db.deleteFrom('segments').where('job_no', '=', job_no).execute()
   }

@@ -11,6 +11,7 @@ import { jobsRole } from './jobs.ts'
 import { limitsRole } from './limits.ts'
 import { checkLevel } from './migrate.ts'
 import type { StoreMigration } from './migrations/index.ts'
+import { outboxRole } from './outbox.ts'
 import type { Rows } from './role/rows.ts'
 import { rowsRole } from './rows.ts'
 import { specsRole } from './specs.ts'
@@ -41,6 +42,7 @@ export function storeRoles({ database, record, now, version, migrations }: Store
     batches: batchesRole(database),
     answers: answersRole(database),
     events: eventsRole(database),
+    outbox: outboxRole(database),
     fleet: fleetRole(database),
     limits: limitsRole(database),
     specs: specsRole(database),

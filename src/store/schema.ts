@@ -9,6 +9,7 @@ import type { BudgetGrantsTable, TenantDaysTable } from './schema-budget.ts'
 import type { RolesTable, WorkersTable } from './schema-fleet.ts'
 import type { JobCostsTable, PricesTable } from './schema-ledger.ts'
 import type { LimitsTable } from './schema-limits.ts'
+import type { OutboxGoneTable, OutboxTable } from './schema-outbox.ts'
 
 /**
  * The tables, as both databases have them. Flags are 0 or 1 and times UTC milliseconds in integers, so that nothing has to be converted;
@@ -35,6 +36,8 @@ export interface Database {
   answers: AnswersTable
   answers_recent: AnswersRecentTable
   events: EventsTable
+  outbox: OutboxTable
+  outbox_gone: OutboxGoneTable
   messages: MessagesTable
   limits: LimitsTable
   workers: WorkersTable

@@ -9,6 +9,7 @@ import type { Events } from './role/events.ts'
 import type { Fleet } from './role/fleet.ts'
 import type { Jobs } from './role/jobs.ts'
 import type { Limits } from './role/limits.ts'
+import type { Outbox } from './role/outbox.ts'
 import type { Rows } from './role/rows.ts'
 import type { Specs } from './role/specs.ts'
 import type { Upkeep } from './role/upkeep.ts'
@@ -37,6 +38,7 @@ export interface Store {
   readonly batches: Batches
   readonly answers: Answers
   readonly events: Events
+  readonly outbox: Outbox
   readonly fleet: Fleet
   readonly limits: Limits
   readonly specs: Specs

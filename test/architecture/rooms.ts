@@ -9,7 +9,7 @@ const groups: readonly (readonly string[])[] = [
   ['domain'],
   ['errors', 'events', 'runtime'],
   ['spec', 'row', 'limit', 'provider', 'table', 'store', 'queue', 'blob', 'reuse', 'simulator'],
-  ['intake', 'batch', 'lane', 'plan', 'delivery'],
+  ['intake', 'batch', 'lane', 'plan', 'delivery', 'notify'],
   ['job', 'worker'],
   ['engine'],
   ['config'],

@@ -15,6 +15,7 @@ import { jobsConformance } from './store-jobs.ts'
 import { ledgerConformance } from './store-ledger.ts'
 import { limitsConformance } from './store-limits.ts'
 import { manifestConformance } from './store-manifest.ts'
+import { outboxConformance } from './store-outbox.ts'
 import { racesConformance } from './store-races.ts'
 import { reopenConformance } from './store-reopen.ts'
 import { rowsConformance } from './store-rows.ts'
@@ -48,6 +49,7 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('upkeep', () => upkeepConformance(() => under))
     describe('fleet', () => fleetConformance(() => under))
     describe('limits', () => limitsConformance(() => under))
+    describe('outbox', () => outboxConformance(() => under))
     describe('parts of batches', () => partsConformance(() => under))
     describe('shards of batches', () => shardsConformance(() => under))
     describe('results of batches', () => bookingConformance(() => under))

@@ -10,24 +10,24 @@ const contract = join(root, '../shared/design/contract.md')
 describe.skipIf(!existsSync(contract))(
   'the example of the contract (skipped: ../shared/design/contract.md is absent)',
   () => {
+    const env = { HOOK_URL: 'https://x.example', HOOK_SECRET: 'whsec_x', SLACK_URL: 'https://y.example' }
     const yaml = () => readFileSync(contract, 'utf8').split('```yaml\n')[1]?.split('```')[0] ?? ''
 
     it('is read whole: what is not built is refused by name, nothing is ignored', async () => {
       expect(
-        lines((await readText(yaml(), { name: 'contract.yaml' })).findings).map((line) => line.replace(/:\d+:\d+/, '')),
+        lines((await readText(yaml(), { name: 'contract.yaml', env })).findings).map((line) =>
+          line.replace(/:\d+:\d+/, ''),
+        ),
       ).toEqual([
         'warning contract.yaml the lane is live: auto does not choose yet | With lane: batch it costs half, and takes up to a day.',
         'warning contract.yaml execution.deadline decides nothing yet',
-        'error contract.yaml notify is not yet supported | Remove it: nothing is ignored in silence.',
         'error contract.yaml retention is not yet supported | Remove it: nothing is ignored in silence.',
       ])
     })
 
     it('is right without those', async () => {
-      const built = yaml()
-        .replace(/^notify:\n( {2}-.*\n)+/m, '')
-        .replace(/^retention:.*\n/m, '')
-      const { spec } = loaded(await readText(built))
+      const built = yaml().replace(/^retention:.*\n/m, '')
+      const { spec } = loaded(await readText(built, { env }))
       expect(spec).toMatchObject({
         name: 'ticket-triage',
         tags: { team: 'support', cost_center: '4410' },
@@ -67,6 +67,15 @@ describe.skipIf(!existsSync(contract))(
         gates: { minSuccess: 0.99, maxCostPerRowNano: 500_000 },
         pauseIf: { failedOver: 0.2, afterRows: 500 },
         write: { path: 'out/labels.parquet', includeInput: true },
+        notify: [
+          {
+            kind: 'webhook',
+            address: { env: 'HOOK_URL' },
+            secretEnv: 'HOOK_SECRET',
+            when: ['completed', 'failed', 'paused'],
+          },
+          { kind: 'slack', address: { env: 'SLACK_URL' }, secretEnv: null, when: ['failed'] },
+        ],
       })
     })
   },

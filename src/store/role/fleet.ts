@@ -5,7 +5,7 @@ import type { JobState, Wanted } from '../../domain/job.ts'
 export const GONE_AFTER_MS = 10_000
 
 /** Tasks of which a fleet has one holder at a time. */
-export type Role = 'janitor' | 'reconciler' | 'batcher'
+export type Role = 'janitor' | 'reconciler' | 'batcher' | 'notifier'
 
 /** A worker, as it says of itself. */
 export interface Member {

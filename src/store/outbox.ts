@@ -1,0 +1,183 @@
+import { type Kysely, type Selectable, sql } from 'kysely'
+import type { Notice, NoticeTarget } from '../domain/notice.ts'
+import type { StoreDatabase } from './database.ts'
+import type { NoticeVerdict, Outbox } from './role/outbox.ts'
+import type { Database } from './schema.ts'
+import type { OutboxTable } from './schema-outbox.ts'
+
+/** Notices, from the change that they tell of to their arrival. */
+export function outboxRole(database: StoreDatabase): Outbox {
+  const { reader, write, handle } = database
+  return Object.freeze({
+    put: (tx, job, notices, atMs) => putNotices(handle(tx), job, notices, atMs),
+
+    async claim(nowMs, untilMs, limit) {
+      const due = (db: Kysely<Database>) =>
+        db
+          .selectFrom('outbox')
+          .select('message_id')
+          .where('state', '=', sql.lit('due'))
+          .where('next_at_ms', '<=', nowMs)
+          .orderBy('next_at_ms')
+          .limit(limit)
+      // Looked at every second, and empty as a rule: a transaction for that would hold up others.
+      if ((await due(reader).limit(1).executeTakeFirst()) === undefined) return []
+      const claimed = await write((tx) =>
+        handle(tx)
+          .updateTable('outbox')
+          .set({ attempts: sql`attempts + 1`, next_at_ms: untilMs })
+          .where('message_id', 'in', due(handle(tx)))
+          // Said again: on PostgreSQL another may have taken it since the subquery saw it.
+          .where('state', '=', sql.lit('due'))
+          .where('next_at_ms', '<=', nowMs)
+          .returning('message_id')
+          .execute(),
+      )
+      if (claimed.length === 0) return []
+      return await read(reader, (query) => query.where('message_id', 'in', idsOf(claimed)))
+    },
+
+    settle: (notice, verdict) => write((tx) => settleNotice(handle(tx), notice, verdict)),
+
+    async goneAt(tenantNo, addressHash) {
+      const gone = await reader
+        .selectFrom('outbox_gone')
+        .select('gone_at_ms')
+        .where('tenant_no', '=', tenantNo)
+        .where('address_hash', '=', addressHash)
+        .executeTakeFirst()
+      return gone?.gone_at_ms ?? null
+    },
+
+    list: ({ tenantNo, limit, states }) =>
+      read(reader, (query) => {
+        const newest = query.where('outbox.tenant_no', '=', tenantNo).orderBy('message_id', 'desc').limit(limit)
+        return states === undefined ? newest : newest.where('outbox.state', 'in', states)
+      }),
+
+    async get(tenantNo, id) {
+      const [notice] = await read(reader, (query) =>
+        query.where('outbox.tenant_no', '=', tenantNo).where('message_id', '=', id),
+      )
+      return notice ?? null
+    },
+
+    replay: (tenantNo, id, atMs) =>
+      write(async (tx) => {
+        const { numUpdatedRows } = await handle(tx)
+          .updateTable('outbox')
+          .set({ state: 'due', attempts: 0, next_at_ms: atMs, replayed_at_ms: atMs, ended_at_ms: null })
+          .where('tenant_no', '=', tenantNo)
+          .where('message_id', '=', id)
+          .executeTakeFirstOrThrow()
+        return numUpdatedRows > 0n
+      }),
+  } satisfies Outbox)
+}
+
+async function putNotices(db: Kysely<Database>, ...[job, notices, atMs]: PutArguments): Promise<void> {
+  if (notices.length === 0) return
+  const { event_seq } = await db
+    .selectFrom('jobs')
+    .select('event_seq')
+    .where('job_no', '=', job.jobNo)
+    .executeTakeFirstOrThrow()
+  const rows = notices.map(({ id, targetNo, target, type, body }) => ({
+    message_id: id,
+    tenant_no: job.tenantNo,
+    job_no: job.jobNo,
+    event_seq,
+    target_no: targetNo,
+    target: JSON.stringify(target),
+    type,
+    body,
+    state: 'due' as const,
+    attempts: 0,
+    created_at_ms: atMs,
+    next_at_ms: atMs,
+  }))
+  await db
+    .insertInto('outbox')
+    .values(rows)
+    .onConflict((conflict) => conflict.columns(['job_no', 'event_seq', 'target_no']).doNothing())
+    .execute()
+}
+
+type PutArguments = Parameters<Outbox['put']> extends readonly [unknown, ...infer Rest] ? Rest : never
+
+async function settleNotice(db: Kysely<Database>, notice: Notice, verdict: NoticeVerdict): Promise<boolean> {
+  const { state, note, atMs, address } = verdict
+  const when =
+    verdict.state === 'due'
+      ? { next_at_ms: verdict.nextAtMs, ended_at_ms: null }
+      : { next_at_ms: null, ended_at_ms: atMs }
+  const { numUpdatedRows } = await db
+    .updateTable('outbox')
+    .set({ state, note, ...when })
+    .where('message_id', '=', notice.id)
+    .where('state', '=', 'due')
+    .where('attempts', '=', notice.attempts)
+    .where('replayed_at_ms', 'is not distinct from', notice.replayedAtMs)
+    .executeTakeFirstOrThrow()
+  if (address !== null) await noteAddress(db, notice.tenantNo, address, verdict)
+  return numUpdatedRows > 0n
+}
+
+/** An address that takes something is wanted again; one that merely fails stays as it was. */
+async function noteAddress(
+  db: Kysely<Database>,
+  tenantNo: number,
+  { hash, gone }: NonNullable<NoticeVerdict['address']>,
+  { state, atMs }: NoticeVerdict,
+): Promise<void> {
+  if (gone) {
+    await db
+      .insertInto('outbox_gone')
+      .values({ tenant_no: tenantNo, address_hash: hash, gone_at_ms: atMs })
+      .onConflict((conflict) => conflict.columns(['tenant_no', 'address_hash']).doUpdateSet({ gone_at_ms: atMs }))
+      .execute()
+  } else if (state === 'delivered') {
+    await db.deleteFrom('outbox_gone').where('tenant_no', '=', tenantNo).where('address_hash', '=', hash).execute()
+  }
+}
+
+function selectNotices(db: Kysely<Database>) {
+  return db
+    .selectFrom('outbox')
+    .innerJoin('jobs', 'jobs.job_no', 'outbox.job_no')
+    .selectAll('outbox')
+    .select('jobs.id as job_id')
+}
+
+type NoticeSelection = ReturnType<typeof selectNotices>
+
+async function read(
+  db: Kysely<Database>,
+  choose: (query: NoticeSelection) => NoticeSelection,
+): Promise<readonly Notice[]> {
+  return (await choose(selectNotices(db)).execute()).map(noticeOf)
+}
+
+function idsOf(rows: readonly { readonly message_id: string }[]): readonly string[] {
+  return rows.map((row) => row.message_id)
+}
+
+function noticeOf(row: Selectable<OutboxTable> & { readonly job_id: string }): Notice {
+  return {
+    id: row.message_id,
+    tenantNo: row.tenant_no,
+    jobNo: row.job_no,
+    jobId: row.job_id,
+    targetNo: row.target_no,
+    target: JSON.parse(row.target) as NoticeTarget,
+    type: row.type,
+    body: row.body,
+    state: row.state,
+    attempts: row.attempts,
+    createdAtMs: row.created_at_ms,
+    nextAtMs: row.next_at_ms,
+    endedAtMs: row.ended_at_ms,
+    note: row.note,
+    replayedAtMs: row.replayed_at_ms,
+  }
+}

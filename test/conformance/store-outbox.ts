@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest'
+import type { Job } from '../../src/domain/job.ts'
+import type { NewNotice } from '../../src/domain/notice.ts'
+import type { Store } from '../../src/store/store.ts'
+import { nextId, queuedJob, type StoreUnderTest, T } from './store-fixture.ts'
+
+const HASH = 'a'.repeat(64)
+
+function aNotice(more: Partial<NewNotice> = {}): NewNotice {
+  return {
+    id: `msg_${nextId()}`,
+    targetNo: 0,
+    target: { kind: 'webhook', address: { env: 'HOOK_URL' }, secretEnv: 'HOOK_SECRET' },
+    type: 'job.paused',
+    body: '{"type":"job.paused"}',
+    ...more,
+  }
+}
+
+/** What jobs have to tell: what every store must do. */
+export function outboxConformance(under: () => StoreUnderTest): void {
+  const store = () => under().store
+  const pause = (job: Job, notices: readonly NewNotice[], from: Store = store()) =>
+    from.write(async (tx) => {
+      await from.jobs.change(tx, job.jobNo, ['queued'], { to: 'paused', reason: 'user', atMs: T })
+      await from.outbox.put(tx, job, notices, T)
+    })
+  const paused = async (...notices: NewNotice[]) => {
+    const job = await queuedJob(store(), [1])
+    await pause(job, notices)
+    return job
+  }
+  const listed = async () => await store().outbox.list({ tenantNo: 1, limit: 100 })
+  const claimOne = async (nowMs: number, from: Store = store()) => (await from.outbox.claim(nowMs, nowMs + 60, 10))[0]!
+
+  describe('a notice', () => {
+    it('is there with the change that it tells of, or not at all', async () => {
+      const job = await queuedJob(store(), [1])
+      const broken = store().write(async (tx) => {
+        await store().jobs.change(tx, job.jobNo, ['queued'], { to: 'paused', reason: 'user', atMs: T })
+        await store().outbox.put(tx, job, [aNotice()], T)
+        throw new Error('killed')
+      })
+      await expect(broken).rejects.toThrow('killed')
+      expect(await listed()).toEqual([])
+      const notice = aNotice()
+      await pause(job, [notice])
+      const { jobNo, id: jobId, tenantNo } = job
+      expect(await listed()).toEqual([
+        {
+          ...notice,
+          tenantNo,
+          jobNo,
+          jobId,
+          state: 'due',
+          attempts: 0,
+          createdAtMs: T,
+          nextAtMs: T,
+          endedAtMs: null,
+          note: null,
+          replayedAtMs: null,
+        },
+      ])
+    })
+
+    it('is told once of each change to each target', async () => {
+      const [first, second] = [aNotice(), aNotice({ targetNo: 1 })]
+      const job = await paused(first, second)
+      await store().write((tx) => store().outbox.put(tx, job, [aNotice(), aNotice({ targetNo: 1 })], T))
+      expect((await listed()).map(({ id }) => id)).toEqual([second.id, first.id])
+      // The same state once more is another change.
+      await store().write((tx) => store().jobs.change(tx, job.jobNo, ['paused'], { to: 'queued', atMs: T }))
+      await pause(job, [aNotice()])
+      expect(await listed()).toHaveLength(3)
+      await store().write((tx) => store().outbox.put(tx, job, [], T))
+    })
+
+    it('belongs to its tenant', async () => {
+      await under().addTenant(2)
+      const job = await queuedJob(store(), [1], { tenantNo: 2 })
+      const notice = aNotice()
+      await pause(job, [notice])
+      expect(await listed()).toEqual([])
+      expect(await store().outbox.get(1, notice.id)).toBeNull()
+      expect(await store().outbox.replay(1, notice.id, T)).toBe(false)
+      expect(await store().outbox.get(2, notice.id)).toMatchObject({ id: notice.id, tenantNo: 2 })
+    })
+
+    it('goes when its job is thrown away', async () => {
+      const job = await paused(aNotice())
+      await store().write((tx) => store().jobs.change(tx, job.jobNo, ['paused'], { to: 'cancelled', atMs: T }))
+      await store().upkeep.dropOld({ rowsBeforeMs: T + 30 * 86_400_000, attemptsBeforeMs: null })
+      expect(await listed()).toEqual([])
+    })
+  })
+
+  describe('claims', () => {
+    it('take what is due, longest due first, and count an attempt', async () => {
+      const [first, second] = [aNotice(), aNotice({ targetNo: 1 })]
+      await paused(first, second)
+      expect(await store().outbox.claim(T - 1, T + 60, 10)).toEqual([])
+      const claimed = await store().outbox.claim(T, T + 60, 1)
+      expect(claimed).toMatchObject([{ attempts: 1, nextAtMs: T + 60, state: 'due' }])
+      const rest = await store().outbox.claim(T, T + 60, 10)
+      expect([...claimed, ...rest].map(({ id }) => id).sort()).toEqual([first.id, second.id].sort())
+      expect(await store().outbox.claim(T + 59, T + 99, 10)).toEqual([])
+    })
+
+    it('of one notice by many at once go to one of them', async () => {
+      await paused(aNotice(), aNotice({ targetNo: 1 }), aNotice({ targetNo: 2 }))
+      const others = await Promise.all(Array.from({ length: 4 }, () => under().openAnother()))
+      const claimed = await Promise.all(others.map((other) => other.outbox.claim(T, T + 60, 2)))
+      const ids = claimed.flat().map(({ id }) => id)
+      expect(new Set(ids).size).toBe(ids.length)
+      const rest = await store().outbox.claim(T, T + 60, 10)
+      expect(new Set([...ids, ...rest.map(({ id }) => id)]).size).toBe(3)
+    })
+
+    it('of a dead process come back, and its attempt counts', async () => {
+      await paused(aNotice())
+      await claimOne(T)
+      const again = await claimOne(T + 60, await under().openAnother())
+      expect(again).toMatchObject({ attempts: 2 })
+    })
+  })
+
+  describe('what came of an attempt', () => {
+    const settled = { note: 'answered', atMs: T + 5, address: null }
+
+    it('is written down by whoever has the claim, and by nobody else', async () => {
+      await paused(aNotice())
+      const dead = await claimOne(T)
+      const alive = await claimOne(T + 60)
+      expect(await store().outbox.settle(dead, { ...settled, state: 'delivered' })).toBe(false)
+      const due = { ...settled, state: 'due', nextAtMs: T + 500 } as const
+      expect(await store().outbox.settle(alive, due)).toBe(true)
+      expect(await listed()).toMatchObject([{ state: 'due', nextAtMs: T + 500, note: 'answered', endedAtMs: null }])
+      expect(await store().outbox.claim(T + 499, T + 600, 10)).toEqual([])
+      const last = await claimOne(T + 500)
+      expect(await store().outbox.settle(last, { ...settled, state: 'delivered' })).toBe(true)
+      expect(await listed()).toMatchObject([{ state: 'delivered', nextAtMs: null, endedAtMs: T + 5, attempts: 3 }])
+      expect(await store().outbox.claim(T + 9_999, T + 10_000, 10)).toEqual([])
+      expect(await store().outbox.list({ tenantNo: 1, limit: 9, states: ['due', 'given_up'] })).toEqual([])
+    })
+
+    it('is void once the notice is sent anew by hand', async () => {
+      const notice = aNotice()
+      await paused(notice)
+      const before = await claimOne(T)
+      expect(await store().outbox.replay(1, notice.id, T + 7)).toBe(true)
+      expect(await store().outbox.settle(before, { ...settled, state: 'given_up' })).toBe(false)
+      const again = await claimOne(T + 7)
+      expect(again).toMatchObject({ id: notice.id, attempts: 1, replayedAtMs: T + 7 })
+      expect(await store().outbox.settle(again, { ...settled, state: 'given_up' })).toBe(true)
+      expect(await store().outbox.replay(1, notice.id, T + 90)).toBe(true)
+      expect(await store().outbox.get(1, notice.id)).toMatchObject({ state: 'due', attempts: 0, endedAtMs: null })
+    })
+
+    it('tells of addresses that are gone, until one takes something again', async () => {
+      await paused(aNotice(), aNotice({ targetNo: 1 }), aNotice({ targetNo: 2 }))
+      const [first, second, third] = await store().outbox.claim(T, T + 60, 10)
+      const at = (hash: string, gone: boolean) => ({ ...settled, address: { hash, gone } })
+      await store().outbox.settle(first!, { ...at(HASH, true), state: 'given_up' })
+      expect(await store().outbox.goneAt(1, HASH)).toBe(T + 5)
+      expect(await store().outbox.goneAt(1, 'b'.repeat(64))).toBeNull()
+      expect(await store().outbox.goneAt(2, HASH)).toBeNull()
+      await store().outbox.settle(second!, { ...at(HASH, false), state: 'due', nextAtMs: T + 9 })
+      expect(await store().outbox.goneAt(1, HASH)).toBe(T + 5)
+      await store().outbox.settle(third!, { ...at(HASH, false), state: 'delivered' })
+      expect(await store().outbox.goneAt(1, HASH)).toBeNull()
+    })
+  })
+}
