@@ -25,6 +25,8 @@ export interface JobFolder {
   results(): Promise<readonly Record<string, unknown>[]>
   /** Asks the store, as any process may. */
   query<T>(sql: string): Promise<readonly T[]>
+  /** Changes the store from beside: for what nobody lives long enough to wait for. */
+  tell(sql: string): Promise<void>
   /** How many rows of a table there are; 0 as long as nobody has made the store. */
   count(from: string): Promise<number>
 }
@@ -59,6 +61,7 @@ export async function jobFolder(more: Readonly<Record<string, string>> = {}): Pr
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
     },
     query: backEnd.query,
+    tell: backEnd.tell,
     count: async (from) => (await backEnd.query<{ n: number }>(`select count(*) as n from ${from}`))[0]?.n ?? 0,
   }
 }

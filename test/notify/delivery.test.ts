@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Webhook } from 'standardwebhooks'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { NoticeTarget } from '../../src/domain/notice.ts'
+import { createDelivery } from '../../src/notify/delivery.ts'
+import type { Post, PostRequest } from '../../src/notify/post.ts'
+import { PAUSES_MS } from '../../src/notify/schedule.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import type { Store } from '../../src/store/store.ts'
+import { nextId, queuedJob, T } from '../conformance/store-fixture.ts'
+import { manualRuntime } from '../support/manual-runtime.ts'
+
+const URL_OF_HOOK = 'https://hooks.example/very-secret-path'
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const webhook: NoticeTarget = { kind: 'webhook', address: { env: 'HOOK_URL' }, secretEnv: 'HOOK_SECRET' }
+
+let dir: string
+let store: Store
+let env: Record<string, string>
+let runtime: ReturnType<typeof manualRuntime>
+let sent: PostRequest[]
+let undelivered: string[]
+let answer: (request: PostRequest) => number | Promise<number>
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'sluice-notify-'))
+  runtime = manualRuntime(T, 0)
+  store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime, ballastBytes: 0 })
+  env = { HOOK_URL: URL_OF_HOOK, HOOK_SECRET: SECRET }
+  sent = []
+  undelivered = []
+  answer = () => 200
+})
+afterEach(async () => {
+  await store.close()
+  await rm(dir, { recursive: true, force: true })
+})
+
+/** The delivery of another process each time. */
+const deliver = (signal = new AbortController().signal) => {
+  const post: Post = async (request) => {
+    sent.push(request)
+    return answer(request)
+  }
+  const events = {
+    emit: (_name: string, event: unknown) => void undelivered.push((event as { message: string }).message),
+  }
+  return createDelivery({ outbox: store.outbox, post, env: (name) => env[name], runtime, events }).deliverDue(signal)
+}
+
+async function told(...targets: NoticeTarget[]): Promise<readonly string[]> {
+  const job = await queuedJob(store, [1])
+  const notices = targets.map((target, targetNo) => {
+    return { id: `msg_${nextId()}`, targetNo, target, type: 'job.paused' as const, body: `{"n":${targetNo}}` }
+  })
+  await store.write(async (tx) => {
+    await store.jobs.change(tx, job.jobNo, ['queued'], { to: 'paused', atMs: T })
+    await store.outbox.put(tx, job, notices, T)
+  })
+  return notices.map(({ id }) => id)
+}
+const notice = async (id: string | undefined) => (await store.outbox.get(1, id ?? ''))!
+
+describe('an attempt', () => {
+  it('that is answered with 2xx is the last; it is signed as the standard has it', async () => {
+    const [id] = await told(webhook)
+    expect(await deliver()).toBe(1)
+    expect(await deliver()).toBe(0)
+    const [{ url, body, headers }] = sent as [PostRequest]
+    expect(url).toBe(URL_OF_HOOK)
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'webhook-id': id })
+    expect(headers['webhook-signature']).toBe(new Webhook(SECRET).sign(id as string, new Date(T), body))
+    expect(await notice(id)).toMatchObject({ state: 'delivered', note: 'answered 200', attempts: 1 })
+    expect(undelivered).toEqual([])
+  })
+
+  it('to Slack, or without a secret, is not signed', async () => {
+    await told({ ...webhook, kind: 'slack', secretEnv: null }, { ...webhook, secretEnv: null })
+    expect(await deliver()).toBe(2)
+    expect(sent.map(({ headers }) => Object.keys(headers).filter((name) => name.startsWith('webhook-')))).toEqual([
+      [],
+      ['webhook-id', 'webhook-timestamp'],
+    ])
+  })
+
+  it.each([
+    [500, 'answered 500'],
+    [404, 'answered 404'],
+    [302, 'redirects are not followed'],
+  ])('that is answered with %i comes again after 5 s', async (status, note) => {
+    answer = () => status
+    const [id] = await told(webhook)
+    await deliver()
+    expect(await notice(id)).toMatchObject({ state: 'due', attempts: 1, nextAtMs: T + 5_000 })
+    expect((await notice(id)).note).toContain(note)
+    expect(await deliver()).toBe(0)
+    await runtime.pass(5_000)
+    answer = () => 204
+    expect(await deliver()).toBe(1)
+    expect(await notice(id)).toMatchObject({ state: 'delivered', attempts: 2 })
+    expect(sent.map(({ headers }) => headers['webhook-id'])).toEqual([id, id])
+    expect(new Set(sent.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(2)
+  })
+
+  it('is made ten times over days, and then no more', async () => {
+    answer = () => 503
+    const [id] = await told(webhook)
+    for (const pause of PAUSES_MS) {
+      expect(await deliver()).toBe(1)
+      await runtime.pass(pause - 1)
+      expect(await deliver()).toBe(0)
+      await runtime.pass(1)
+    }
+    await deliver()
+    expect(await notice(id)).toMatchObject({ state: 'given_up', attempts: 10, nextAtMs: null })
+    expect(sent).toHaveLength(10)
+    await runtime.pass(10 * 86_400_000)
+    expect(await deliver()).toBe(0)
+    await store.outbox.replay(1, id as string, runtime.now())
+    answer = () => 200
+    expect(await deliver()).toBe(1)
+    expect(await notice(id)).toMatchObject({ state: 'delivered', attempts: 1 })
+  })
+
+  it('without an answer ends after 15 s, or with the process', async () => {
+    answer = ({ signal }) => new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    const [id] = await told(webhook)
+    const slow = deliver()
+    await expect.poll(() => sent.length).toBe(1)
+    await runtime.pass(14_999)
+    expect((await notice(id)).note).toBeNull()
+    await runtime.pass(1)
+    await slow
+    expect((await notice(id)).note).toContain('no answer within 15 s')
+    await runtime.pass(5_000)
+    const stop = new AbortController()
+    const leaving = deliver(stop.signal)
+    await expect.poll(() => sent.length).toBe(2)
+    stop.abort()
+    await leaving
+    expect(await notice(id)).toMatchObject({ state: 'due', attempts: 2 })
+    expect(await deliver(stop.signal)).toBe(0)
+  })
+
+  it.each([
+    ['HOOK_URL', '', 'the variable HOOK_URL is not set here'],
+    ['HOOK_SECRET', '', 'the secret is none of Standard Webhooks'],
+    ['HOOK_SECRET', 'whsec_short', 'the secret is none of Standard Webhooks'],
+  ])('where %s is %j is not made, and comes again', async (name, value, note) => {
+    env[name] = value
+    const [id] = await told(webhook)
+    await deliver()
+    expect(sent).toEqual([])
+    expect(await notice(id)).toMatchObject({ state: 'due', attempts: 1 })
+    expect((await notice(id)).note).toContain(note)
+    Object.assign(env, { HOOK_URL: URL_OF_HOOK, HOOK_SECRET: SECRET })
+    await runtime.pass(5_000)
+    await deliver()
+    expect(await notice(id)).toMatchObject({ state: 'delivered' })
+  })
+
+  it('that fails says so, and shows neither address nor secret', async () => {
+    answer = () => {
+      throw Object.assign(new Error(`connect to ${URL_OF_HOOK} failed`), { code: 'ECONNREFUSED' })
+    }
+    const [id] = await told(webhook)
+    await deliver()
+    expect(undelivered).toEqual([
+      expect.stringMatching(
+        /^job\.paused of job_.* to webhook \(msg_.*\): could not be reached: ECONNREFUSED; attempt 1/,
+      ),
+    ])
+    const shown = JSON.stringify([undelivered, await notice(id)])
+    expect(shown).not.toContain('very-secret-path')
+    expect(shown).not.toContain(SECRET.slice(6))
+  })
+})
+
+describe('an address that is gone', () => {
+  const other: NoticeTarget = { kind: 'webhook', address: { url: 'https://other.example/' }, secretEnv: null }
+
+  it('is left alone, whichever variable names it, until somebody sends a notice to it anew', async () => {
+    answer = ({ url }) => (url === URL_OF_HOOK ? 410 : 200)
+    const [first, elsewhere] = await told(webhook, other)
+    await deliver()
+    expect(await notice(first)).toMatchObject({ state: 'given_up', note: expect.stringContaining('410 Gone') })
+    expect(await notice(elsewhere)).toMatchObject({ state: 'delivered' })
+    env.SAME_HOOK = URL_OF_HOOK
+    const [second] = await told({ ...webhook, address: { env: 'SAME_HOOK' } })
+    await deliver()
+    expect(sent).toHaveLength(2)
+    expect(await notice(second)).toMatchObject({ state: 'given_up', note: expect.stringContaining('used no more') })
+    await runtime.pass(1_000)
+    answer = () => 200
+    await store.outbox.replay(1, second as string, runtime.now())
+    await deliver()
+    expect(await notice(second)).toMatchObject({ state: 'delivered' })
+    const [third] = await told(webhook)
+    await deliver()
+    expect(await notice(third)).toMatchObject({ state: 'delivered' })
+  })
+
+  it('is another where the variable holds another', async () => {
+    answer = ({ url }) => (url === URL_OF_HOOK ? 410 : 200)
+    await told(webhook)
+    await deliver()
+    env.HOOK_URL = 'https://hooks.example/new'
+    const [id] = await told(webhook)
+    await deliver()
+    expect(await notice(id)).toMatchObject({ state: 'delivered' })
+  })
+})
+
+it('one that hangs does not keep the others from theirs, and all that is due goes in one go', async () => {
+  const hang = new AbortController()
+  answer = ({ body, signal }) =>
+    body === '{"n":0}' ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))) : 200
+  const ids: string[] = []
+  for (let n = 0; n < 10; n += 1) ids.push(...(await told(...Array.from({ length: 2 }, () => webhook))))
+  const going = deliver(hang.signal)
+  await expect.poll(() => sent.length).toBe(16)
+  hang.abort()
+  await going
+  const states = (await store.outbox.list({ tenantNo: 1, limit: 99 })).map(({ state }) => state)
+  expect(states.filter((state) => state === 'delivered')).toHaveLength(8)
+  await runtime.pass(5_000)
+  answer = () => 200
+  expect(await deliver()).toBe(12)
+  const left = await store.outbox.list({ tenantNo: 1, limit: 99, states: ['due', 'given_up'] })
+  expect(left).toEqual([])
+})

@@ -1,0 +1,101 @@
+import { Webhook } from 'standardwebhooks'
+import { expect, it } from 'vitest'
+import { type Answering, type Received, startReceiver } from '../notify/receiver.ts'
+import { type JobFolder, jobFolder, provider, ticketSpec, tickets } from './job-folder.ts'
+import { until } from './sluice-process.ts'
+
+const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const NOTIFY = `notify:
+  - { webhook: "\${HOOK_URL}", secret_env: HOOK_SECRET }
+  - { slack: "\${SLACK_URL}", when: [completed] }
+`
+
+/** A folder with a job of twenty rows that tells a receiver on this machine. */
+async function tellingJob(answer: Answering) {
+  const receiver = await startReceiver(answer)
+  const variables = { HOOK_URL: `${receiver.url}/hook`, SLACK_URL: `${receiver.url}/slack`, HOOK_SECRET: SECRET }
+  const folder = await jobFolder({ ...variables, SLUICE_NOTIFY_PRIVATE: '1' })
+  const simulated = await provider(folder)
+  await folder.write('tickets.csv', tickets(20))
+  await folder.write('spec.yaml', ticketSpec(simulated.url, NOTIFY))
+  return { folder, receiver }
+}
+
+const outbox = (folder: JobFolder) =>
+  folder.query<{ state: string; attempts: number; note: string }>(
+    'select state, attempts, note from outbox order by target_no',
+  )
+/** Nobody waits five minutes, or for a dead process to be given up, in a test. */
+const makeDue = (folder: JobFolder) => folder.tell(`update outbox set next_at_ms = 1 where state = 'due'`)
+const hooks = (received: readonly Received[]) => received.filter(({ path }) => path === '/hook')
+
+it('a job tells of its end, past a receiver that fails, hangs and goes away, and a sender that is killed', async () => {
+  let mode: 'fails' | 'hangs' = 'fails'
+  const { folder, receiver } = await tellingJob((_n, { path }) => {
+    if (path === '/slack') return 200
+    return mode === 'fails' ? 500 : null
+  })
+  const run = await folder.run('run', 'spec.yaml')
+  expect(run.code, run.stderr).toBe(0)
+  expect(await outbox(folder)).toMatchObject([
+    { state: 'due', attempts: 1, note: expect.stringContaining('answered 500') },
+    { state: 'delivered', attempts: 1 },
+  ])
+  const slack = receiver.received.find(({ path }) => path === '/slack')
+  expect(JSON.parse(slack?.body ?? '').text).toMatch(/^tickets completed: 20 ok, \$/)
+
+  mode = 'hangs'
+  await makeDue(folder)
+  const killed = folder.start('notify', '--send')
+  await until(() => hooks(receiver.received).length === 2, 'the receiver is asked again')
+  killed.child.kill('SIGKILL')
+  expect(await killed.ended).toBe('SIGKILL')
+  await receiver.close()
+  expect(await outbox(folder)).toMatchObject([{ state: 'due', attempts: 2 }, {}])
+
+  await makeDue(folder)
+  const away = await folder.run('notify', '--send')
+  expect(away.stdout).toContain('could not be reached: ECONNREFUSED')
+
+  const back = await startReceiver(() => 204, receiver.port)
+  await makeDue(folder)
+  expect((await folder.run('notify', '--send')).code).toBe(0)
+  expect(await outbox(folder)).toMatchObject([{ state: 'delivered', attempts: 4 }, { attempts: 1 }])
+  const all = [...hooks(receiver.received), ...back.received]
+  expect(all).toHaveLength(3)
+  expect(new Set(all.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  for (const { body, headers } of all) {
+    const payload = new Webhook(SECRET).verify(body, headers as Record<string, string>)
+    expect(payload).toMatchObject({ type: 'job.completed', data: { spec: 'tickets', rows: { succeeded: 20 } } })
+    expect(body).not.toContain('charged')
+  }
+  const specs = JSON.stringify(await folder.query('select canonical_json from specs'))
+  for (const secret of [SECRET, receiver.url])
+    expect(specs + run.stdout + run.stderr + away.stdout).not.toContain(secret)
+})
+
+it('a worker of the fleet tells again, seconds later, what did not arrive', async () => {
+  const { folder, receiver } = await tellingJob((_n, { path }) => {
+    return path === '/hook' && hooks(receiver.received).length === 1 ? 503 : 200
+  })
+  const detached = await folder.run('run', 'spec.yaml', '--detach')
+  expect(detached.code, detached.stderr).toBe(0)
+  const worker = folder.start('worker')
+  await until(
+    async () => (await outbox(folder)).filter(({ state }) => state === 'delivered').length === 2,
+    'both heard',
+  )
+  worker.child.kill('SIGTERM')
+  expect(await worker.ended, worker.stderr()).toBe(0)
+  expect(hooks(receiver.received)).toHaveLength(2)
+  expect(worker.stderr()).toContain('answered 503; attempt 1, next in 5 s')
+})
+
+it('an address in a private network is refused unless that is allowed', async () => {
+  const { folder, receiver } = await tellingJob(() => 200)
+  const run = await folder.with({ SLUICE_NOTIFY_PRIVATE: '' }).run('run', 'spec.yaml')
+  expect(run.code, run.stderr).toBe(0)
+  expect(receiver.received).toEqual([])
+  const [first] = await outbox(folder)
+  expect(first).toMatchObject({ state: 'due', note: expect.stringContaining('private network') })
+})
