@@ -17,6 +17,7 @@ export async function createEngine(options: { readonly dataDir?: string } = {}):
 
 export type { Cause } from './domain/failure.ts'
 export type { Counters, Job, JobId, JobState } from './domain/job.ts'
+export type { Notice, NoticeState } from './domain/notice.ts'
 export type { Plan } from './domain/plan.ts'
 export type { Spec } from './domain/spec.ts'
 export type * from './engine.ts'
