@@ -10,6 +10,8 @@ const LOOK_EVERY_MS = 1_000
 const SHORT_MS = 250
 /** For how long a process that is about to end goes on sending. */
 const BRIEF_MS = 5_000
+/** For how long it then waits for its last writes. */
+const WRITE_MS = 1_000
 
 /** Sending what jobs have to tell, for all of them: one process at a time does it. */
 export function noticeDuty({ deps, delivery }: WorkDeps): Duty {
@@ -39,22 +41,24 @@ export function noticeDuty({ deps, delivery }: WorkDeps): Duty {
  */
 export async function sendBriefly({ deps, delivery }: WorkDeps, abandon?: AbortSignal): Promise<void> {
   if (abandon?.aborted) return
-  const over = new AbortController()
-  const end = () => over.abort()
-  const cancel = deps.runtime.after(BRIEF_MS, end)
-  abandon?.addEventListener('abort', end, { once: true })
-  const sending = delivery.deliverDue(over.signal).catch((error: unknown) => {
+  const { runtime, events } = deps
+  const [stop, left] = [new AbortController(), Promise.withResolvers<void>()]
+  const leave = () => {
+    stop.abort()
+    left.resolve()
+  }
+  abandon?.addEventListener('abort', leave, { once: true })
+  // Attempts that are broken off are written down first, where the store takes that.
+  const timers = [runtime.after(BRIEF_MS, () => stop.abort()), runtime.after(BRIEF_MS + WRITE_MS, leave)]
+  const sending = delivery.deliverDue(stop.signal).catch((error: unknown) => {
     // A store that is away has what is due, and keeps it.
     if (error instanceof StorageFailure) return
     const message = error instanceof Error ? error.message : String(error)
-    deps.events.emit('duty.failed', { role: 'notifier', jobNo: null, message })
+    events.emit('duty.failed', { role: 'notifier', jobNo: null, message })
   })
-  try {
-    await Promise.race([sending, aborted(over.signal)])
-  } finally {
-    cancel()
-    abandon?.removeEventListener('abort', end)
-  }
+  await Promise.race([sending, left.promise])
+  for (const cancel of timers) cancel()
+  abandon?.removeEventListener('abort', leave)
 }
 
 /** Sends a notice anew (see Engine.replayNotice). */
@@ -69,8 +73,4 @@ export async function replayNotice({ deps, delivery }: WorkDeps, id: string, sig
 
 function notFound(id: string): SluiceError {
   return new SluiceError('notice_not_found', `there is no notification ${id} here`)
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
 }
