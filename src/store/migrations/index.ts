@@ -6,6 +6,7 @@ import { budget } from './0004-budget.ts'
 import { reuse } from './0005-reuse.ts'
 import { limits } from './0006-limits.ts'
 import { batches } from './0007-batches.ts'
+import { routes } from './0008-routes.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -30,4 +31,6 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0006_limits', oldestLevel: 1, make: limits },
   // An older worker would ask rows that are out in a batch, and draw what is held for them.
   { name: '0007_batches', oldestLevel: 7, make: batches },
+  // An older worker would pack what the deadline wants asked live.
+  { name: '0008_routes', oldestLevel: 8, make: routes },
 ]
