@@ -42,17 +42,19 @@ export interface Haste {
 /**
  * What has to happen now so that the job ends in time even if no batch came back any more; `null`: nothing. It is called again and again, and does no
  * more each time than that needs: what is with a batch may still come for half the price, so live requests get as many rows as keep them busy until
- * the next batches could be called back; first those that still wait, then those of the youngest batches. A deadline that has passed hurries nobody.
+ * the next batches could be called back; first those that still wait, then those of the youngest batches. A deadline that has passed changes nothing of that:
+ * later is worse than late.
  */
 export function keepDeadline(standing: Standing): Haste | null {
   const { nowMs, deadlineAtMs, way, left, packed, out, leaving, liveMsPerRow, recallMs } = standing
   const leftMs = deadlineAtMs - nowMs
   const atBatches = out.reduce((sum, { requests }) => sum + requests, 0)
   const mayWait = leftMs > (packed + atBatches > 0 ? recallMs : 0) + left * liveMsPerRow + CLOSING_MS
-  if (leftMs <= 0 || left === 0 || mayWait) return null
+  if (left === 0 || mayWait) return null
   const called = out.filter((batch) => batch.called).reduce((sum, { requests }) => sum + requests, 0)
   const live = left - packed - atBatches - leaving
-  let wanted = Math.ceil(Math.min(recallMs + CLOSING_MS, leftMs) / liveMsPerRow) - live - called
+  const untilNextMs = leftMs > 0 ? Math.min(recallMs + CLOSING_MS, leftMs) : recallMs + CLOSING_MS
+  let wanted = Math.ceil(untilNextMs / liveMsPerRow) - live - called
   const takeBack = Math.max(0, Math.min(packed, wanted))
   wanted -= takeBack
   const callBack: string[] = []
