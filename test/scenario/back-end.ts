@@ -1,9 +1,7 @@
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import pg from 'pg'
 import { freshDatabase } from '../postgres/database.ts'
-import { onlooker } from '../postgres/onlooker.ts'
-import { queryDataDir, tellDataDir } from './query-data-dir.ts'
+import { openPostgresBackEnd } from './postgres-back-end.ts'
+import { queryDataDir } from './query-data-dir.ts'
 
 /** Where the state of a scenario lies, and how to look at it from beside. */
 export interface BackEnd {
@@ -11,8 +9,6 @@ export interface BackEnd {
   readonly env: Readonly<Record<string, string>>
   /** Asks the store, as any process may. Nothing, where there are no tables yet. */
   query<T>(sql: string): Promise<readonly T[]>
-  /** Changes the store from beside: for what nobody lives long enough to wait for. */
-  tell(sql: string): Promise<void>
   close(): Promise<void>
 }
 
@@ -29,31 +25,17 @@ async function oneMachine(dir: string): Promise<BackEnd> {
   return {
     env: { SLUICE_DATA_DIR: dataDir },
     query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
-    tell: async (sql) => tellDataDir(dataDir, sql),
     close: async () => undefined,
   }
 }
 
-const UNDEFINED_TABLE = '42P01'
-
 async function manyMachines(dir: string): Promise<BackEnd> {
   const database = await freshDatabase()
-  const pool = new pg.Pool({ ...onlooker(database.url), max: 2 })
-  // A connection that the server hangs up on while it is idle says so here; the next query gets a new one.
-  pool.on('error', () => undefined)
+  const backEnd = openPostgresBackEnd(database.url, dir)
   return {
-    env: { SLUICE_DATABASE_URL: database.url, SLUICE_BLOB_URL: pathToFileURL(join(dir, 'blob')).href },
-    async query<T>(sql: string) {
-      try {
-        return (await pool.query(sql)).rows as readonly T[]
-      } catch (error) {
-        if ((error as { code?: string }).code === UNDEFINED_TABLE) return []
-        throw error
-      }
-    },
-    tell: async (sql) => void (await pool.query(sql)),
+    ...backEnd,
     async close() {
-      await pool.end()
+      await backEnd.close()
       await database.drop()
     },
   }

@@ -17,13 +17,3 @@ export function queryDataDir<T>(dataDir: string, sql: string): readonly T[] {
     database.close()
   }
 }
-
-/** Changes the store in a data directory from beside: for what nobody lives long enough to wait for. */
-export function tellDataDir(dataDir: string, sql: string): void {
-  const database = new DatabaseSync(join(dataDir, 'sluice.db'), { timeout: 5_000 })
-  try {
-    database.exec(sql)
-  } finally {
-    database.close()
-  }
-}
