@@ -13,6 +13,7 @@ import { createEvents } from './events.ts'
 import { createLiveLane } from './lane/live.ts'
 import { createAdaptiveGovernor } from './limit/adaptive.ts'
 import { createFleetShare } from './limit/fleet-share.ts'
+import { limitedAccount } from './limit/flex-account.ts'
 import { createOwnShare } from './limit/own-share.ts'
 import type { Share } from './limit/share.ts'
 import { createPost } from './notify/post.ts'
@@ -57,8 +58,8 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     runtime,
     share,
     defaultMax: DEFAULT_CONCURRENCY,
-    onHold: (account, untilMs, cause) => events.emit('limit.wait', { account, untilMs, cause }),
-    onBound: (account, limit, untilMs) => events.emit('limit.bound', { account, limit, untilMs }),
+    onHold: (name, untilMs, cause) => events.emit('limit.wait', { account: limitedAccount(name), untilMs, cause }),
+    onBound: (name, limit, untilMs) => events.emit('limit.bound', { account: limitedAccount(name), limit, untilMs }),
     onChange: (account, concurrency, reason) => events.emit('limit.changed', { account, concurrency, reason }),
   })
   return createEngine({

@@ -4,14 +4,18 @@ import type { Counters, Job, JobId, JobSettings, JobState } from './domain/job.t
 import type { Notice, NoticeState } from './domain/notice.ts'
 import type { Plan } from './domain/plan.ts'
 import type { Message } from './domain/request.ts'
+import type { ExecutionSpec } from './domain/spec.ts'
 import type { StoredAttempt, StoredOutcome } from './domain/stored.ts'
 import type { AnyWork, FleetStatus, WorkAnyOptions } from './engine/any-work.ts'
 import type { CostReport, CostRequest } from './engine/cost-report.ts'
+import type { OpenBatch, ShardVerdict } from './engine/open-batches.ts'
+import type { Turnarounds } from './engine/turnarounds.ts'
 import type { ExitCode, Finding } from './errors.ts'
 import type { BatchFigures } from './store/role/batches.ts'
 
 export type { AnyWork, FleetChunk, FleetMember, FleetStatus, WorkAnyOptions, WorkerStatus } from './engine/any-work.ts'
 export type { CostKey, CostLine, CostReport, CostRequest } from './engine/cost-report.ts'
+export type { OpenBatch, ShardVerdict } from './engine/open-batches.ts'
 
 /**
  * The engine, as every face sees it: a few verbs. Each verb that changes a job can be repeated without harm, and works from any process
@@ -59,6 +63,13 @@ export interface Engine {
     readonly includeTries?: boolean
   }): Promise<readonly JobStatus[]>
   status(id: JobId): Promise<JobStatus>
+  /** Batches that are not brought back yet, of one job or of all that are not over, oldest first. */
+  batches(id?: JobId): Promise<readonly OpenBatch[]>
+  /**
+   * Says of a batch of which nobody knows whether it was created which one at the provider it is, or that it was not sent. `batch` is its shard's id, or the
+   * provider's. Believed where the provider does not say otherwise: throws `batch_not_found`, `batch_state`, `batch_refuted`, `provider_unanswered`.
+   */
+  settle(batch: string, verdict: ShardVerdict): Promise<OpenBatch>
   /** Status at once, then whenever it changed (looked at about once a second), until the job stands still or `signal` aborts. */
   watch(id: JobId, signal: AbortSignal): AsyncIterable<JobStatus>
   /** Waits until the job stands still; `null` when the time passed first. */
@@ -158,7 +169,7 @@ export interface Submitted {
   readonly job: Job
   /** `false`: the job key already had this job. */
   readonly created: boolean
-  /** Things the user should know: how the input was read, `auto` is `live`, … */
+  /** Things the user should know: how the input was read, … */
   readonly notes: readonly string[]
 }
 
@@ -228,10 +239,15 @@ export interface JobStatus {
   readonly exitCode: ExitCode
   /** Model as asked, for the panel. */
   readonly model: string
-  readonly lane: 'live' | 'batch'
+  /** As in the spec; a trial goes live. Which way `auto` goes, `job.route` says. */
+  readonly lane: ExecutionSpec['lane']
+  /** UTC; `null`: there is none. */
+  readonly deadlineAtMs: number | null
   /** What of it is in batches; `null`: it is over, or nothing of it goes by batch. */
   readonly batches: BatchFigures | null
-  /** `null`: it has none. */
+  /** How long batches of its account took lately; `null`: nothing of it is in batches, or too few have been seen to tell. */
+  readonly turnarounds: Turnarounds | null
+  /** `null`: it has no budget. */
   readonly budget: BudgetView | null
 }
 

@@ -93,6 +93,30 @@ export const ERRORS = Object.freeze({
     exitCode: 2,
     httpStatus: 404,
   },
+  batch_not_found: {
+    title: 'No such batch is out',
+    hint: 'See `sluice batches`.',
+    exitCode: 2,
+    httpStatus: 404,
+  },
+  batch_state: {
+    title: 'The batch is in no state for that',
+    hint: 'See `sluice batches`.',
+    exitCode: 2,
+    httpStatus: 409,
+  },
+  batch_refuted: {
+    title: 'What was said of a batch does not fit what its provider says',
+    hint: "Look at the batches of that time on the provider's page.",
+    exitCode: 2,
+    httpStatus: 422,
+  },
+  provider_unanswered: {
+    title: 'The provider did not answer a question',
+    hint: 'Try again when it does.',
+    exitCode: 1,
+    httpStatus: 502,
+  },
   credentials_missing: {
     title: 'The key of the provider is not set',
     hint: 'Set the variable that model.api_key_env names.',

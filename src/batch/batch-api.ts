@@ -66,7 +66,10 @@ export interface BatchApi {
   readonly takesFiles: boolean
   /** The batch carries the shard's id, so that listing finds it for sure. */
   readonly namesShards: boolean
-  /** Uploads the requests, streamed. `null`: no files are taken. An upload costs nothing and may be repeated. */
+  /**
+   * Uploads the requests, streamed. `null`: no files are taken. An upload costs nothing and may be repeated. What it answers is for `create` and `forget`
+   * alone: where files are taken, a small batch may do without one.
+   */
   upload(offer: ShardOffer, signal: AbortSignal): Promise<ApiAnswer<string | null>>
   /** Creates the batch. This is what must not happen twice. */
   create(offer: ShardOffer, fileId: string | null, signal: AbortSignal): Promise<ApiAnswer<BatchSaid>>

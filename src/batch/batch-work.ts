@@ -46,6 +46,8 @@ export interface BatchTimes {
   readonly bodyMs: number
   readonly uploadMs: number
   readonly resultsMs: number
+  /** Since the end of a batch, in which the files of its answers may get their names. */
+  readonly filesMs: number
   /** Since the end of a batch: results that are not there by then are given up. */
   readonly goneMs: number
   /** After its create was over at the latest, in which a batch appears in the provider's list; with what clocks may differ by. */
@@ -64,6 +66,7 @@ export const BATCH_TIMES: BatchTimes = Object.freeze({
   bodyMs: 300_000,
   uploadMs: 1_800_000,
   resultsMs: 7_200_000,
+  filesMs: 3_600_000,
   goneMs: 86_400_000,
   lagMs: 60_000,
   skewMs: 600_000,
@@ -76,9 +79,14 @@ export interface BatchWork extends Omit<BatcherDeps, 'times'> {
   readonly policies: ShardPolicies
 }
 
+/** What suffices to ask a provider about a shard, and to write down what came of it. */
+export type AskingWork = Pick<BatchWork, 'runtime' | 'events' | 'apis' | 'times'> & {
+  readonly store: Pick<BatcherDeps['store'], 'batches'>
+}
+
 /** Changes a shard against the version that was read, and says so. `null`: somebody was faster, and nothing changed. */
 export async function changeShard(
-  { store, events }: BatchWork,
+  { store, events }: Pick<AskingWork, 'store' | 'events'>,
   shard: BatchShard,
   change: ShardChange,
 ): Promise<BatchShard | null> {

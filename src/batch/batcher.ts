@@ -1,5 +1,6 @@
 import type { BatchShard, ShardState } from '../domain/batch.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
+import { removeLeftResults } from './batch-files.ts'
 import { BATCH_TIMES, type BatcherDeps, type BatchWork, changeShard, tellTrouble } from './batch-work.ts'
 import { collectShard } from './collect.ts'
 import { planShards } from './plan-shards.ts'
@@ -29,6 +30,8 @@ const STEPS: readonly Step[] = [
 const PAGE = 200
 /** How soon the end of its time is seen. */
 const SHORT_MS = 250
+/** How often it is looked whether results are still there that nobody needs any more. */
+const TIDY_MS = 3_600_000
 
 /** Takes what is packed to the providers, and brings back what they answer. Of a fleet, one at a time is enough; two do no harm. */
 export interface Batcher {
@@ -80,17 +83,34 @@ export function createBatcher(deps: BatcherDeps): Batcher {
     async serve(holds: () => boolean) {
       const ending = new AbortController()
       const watching = watchHold(work, holds, ending)
+      let tidyAtMs = runtime.elapsed()
+      let tidying = Promise.resolve()
       try {
         while (!ending.signal.aborted) {
+          if (runtime.elapsed() >= tidyAtMs) {
+            tidyAtMs = runtime.elapsed() + TIDY_MS
+            tidying = tidy(work, ending.signal)
+          }
           await begin(ending.signal).catch(unlessAway)
           await runtime.sleep(times.turnMs, ending.signal).catch(() => undefined)
         }
       } finally {
         ending.abort()
-        await Promise.all([rest(), watching])
+        await Promise.all([rest(), watching, tidying])
       }
     },
   })
+}
+
+/** Removes what is left of batches that everything has come of. It can wait: what goes wrong with it is said, and no more. */
+async function tidy({ blob, store, events }: BatchWork, ended: AbortSignal): Promise<void> {
+  try {
+    await removeLeftResults({ blob, batches: store.batches }, ended)
+  } catch (error) {
+    if (error instanceof StorageFailure) return
+    const message = error instanceof Error ? error.message : String(error)
+    events.emit('duty.failed', { role: 'batcher', jobNo: null, message })
+  }
 }
 
 /** A store that is away for a while ends nothing that is under way. */

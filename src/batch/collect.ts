@@ -2,12 +2,15 @@ import type { BatchPart, BatchSaid, BatchShard } from '../domain/batch.ts'
 import { type Failure, failure } from '../domain/failure.ts'
 import type { PartEnd } from '../store/role/batches.ts'
 import { type BatchApi, ResultsCut } from './batch-api.ts'
+import { resultsKey } from './batch-files.ts'
 import { type BatchWork, changeShard, failureText, giveShardBack, tellTrouble } from './batch-work.ts'
+import { createCountedInput } from './counted-input.ts'
 import { type Download, withDownload } from './download.ts'
+import { askForFiles, awaitsFiles } from './due-files.ts'
 import { endParts, voidParts } from './end-parts.ts'
 import { forgetFile, openApi } from './open-api.ts'
 import { waitBeforeLook } from './poll-interval.ts'
-import { noteRefused } from './queue-notes.ts'
+import { noteCounted, noteRefused } from './queue-notes.ts'
 import { createResultIndex, type ResultIndex, type ResultTally } from './result-index.ts'
 import { within } from './within.ts'
 
@@ -25,6 +28,7 @@ export async function collectShard(work: BatchWork, due: BatchShard, ended: Abor
   const api = openApi(work, shard.kind)
   if (!api.ok) return tryLater(work, shard, failureText(api.failure))
   if (shard.said.end === 'failed') return endFailed(work, api.value, shard, shard.said, parts)
+  if (awaitsFiles(work, shard)) return askForFiles(work, api.value, shard)
   const fetched = await fetchResults(work, api.value, shard, shard.said, parts, ended)
   if (fetched.is === 'cut') return afterCut(work, shard, parts, fetched.failure)
   if (fetched.is === 'foreign') return letGo(work, shard)
@@ -50,11 +54,15 @@ function fetchResults(
 ): Promise<Fetched> {
   return withDownload(async (download): Promise<Fetched> => {
     const index = createResultIndex(parts)
+    const counted = createCountedInput(parts)
     try {
       const bounds = { ms: work.times.resultsMs, ended }
       await within(work.runtime, bounds, async (signal) => {
         for await (const line of api.results(said, signal)) {
-          if (line.length > 0) index.add(api.readLine(line), await download.add(line))
+          if (line.length === 0) continue
+          const read = api.readLine(line)
+          counted.see(read)
+          index.add(read, await download.add(line))
         }
       })
     } catch (error) {
@@ -64,6 +72,7 @@ function fetchResults(
     const tally = index.tally()
     // Without a single line of ours nothing was paid, if it was ours at all.
     if (shard.guessed && tally.found === 0) return { is: 'foreign' }
+    noteCounted(work, shard, counted.share())
     return { is: 'whole', ends: await keep(work, shard, said, parts, index, download), tally }
   })
 }
@@ -77,7 +86,7 @@ async function keep(
   index: ResultIndex,
   download: Download,
 ): Promise<readonly PartEnd[]> {
-  const key = `batches/${shard.id}/${shard.version}.results`
+  const key = resultsKey(shard)
   const ends: PartEnd[] = []
   const writer = await blob.writer(key)
   let offset = 0

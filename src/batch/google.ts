@@ -25,6 +25,17 @@ const SIZE: BatchSize = { requests: 5000, bytes: 1_000_000_000 }
 /** Of `{"key":"…","request":…}` with the longest id. */
 const LINE_BYTES = 100
 
+/**
+ * What goes in the call that creates the batch, without a file; ai.google.dev allows 20 MB. Few requests, because the answers come back within
+ * each description of the batch that has ended, in lists too.
+ */
+const INLINE: BatchSize = { requests: 50, bytes: 1_000_000 }
+
+/** Stands in the place of a file's name where there is no file: names of files begin with `files/`. */
+const WITHIN_THE_CALL = 'within the call'
+
+const PAGE = 20
+
 const EXPIRES_AFTER_MS = 48 * 3_600_000
 
 const FORM: UploadForm = {
@@ -34,11 +45,21 @@ const FORM: UploadForm = {
   tail: '',
 }
 
+/** The same as the body of the call that creates the batch. */
+function inlineForm(shardId: string): UploadForm {
+  return {
+    head: `{"batch":{"displayName":"${shardId}","inputConfig":{"requests":{"requests":[`,
+    line: ({ id, body }) => `{"request":${body},"metadata":{"key":"${id}"}}`,
+    between: ',',
+    tail: ']}}}}',
+  }
+}
+
 const SHARD_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /**
- * Gemini's batches, by way of a file. To create one is said not to be idempotent; its display name carries the shard. What expired has no results at
- * all, not even those that were done.
+ * Gemini's batches, by way of a file; the smallest within the call that creates them. To create one is said not to be idempotent; its display name carries
+ * the shard. What expired has no results at all, not even those that were done.
  */
 export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
   const read = ({ body }: { body: unknown }) => readBatch(body, call)
@@ -46,6 +67,7 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
   const { origin, pathname } = new URL(base)
 
   async function upload(offer: ShardOffer, signal: AbortSignal): Promise<ApiAnswer<string>> {
+    if (await isSmall(offer)) return { is: 'said', value: WITHIN_THE_CALL }
     const body = await uploadOf(offer, FORM)
     const start = {
       method: 'POST',
@@ -69,10 +91,13 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
     return call.ask(whole, (told) => textIn(recordIn(told.body, 'file'), 'name'), signal)
   }
 
-  function create(offer: ShardOffer, fileId: string | null, signal: AbortSignal): Promise<ApiAnswer<BatchSaid>> {
-    const body = JSON.stringify({ batch: { displayName: offer.id, inputConfig: { fileName: fileId } } })
+  async function create(offer: ShardOffer, fileId: string | null, signal: AbortSignal): Promise<ApiAnswer<BatchSaid>> {
+    const body =
+      fileId === WITHIN_THE_CALL
+        ? await uploadOf(offer, inlineForm(offer.id))
+        : JSON.stringify({ batch: { displayName: offer.id, inputConfig: { fileName: fileId } } })
     const url = kind.url.replace(/:generateContent$/, ':batchGenerateContent')
-    return call.ask({ method: 'POST', url, body }, read, signal)
+    return call.ask({ method: 'POST', url, headers: { 'content-type': 'application/json' }, body }, read, signal)
   }
 
   const poll = (batchId: string, signal: AbortSignal) => call.ask({ method: 'GET', url: one(batchId) }, read, signal)
@@ -80,7 +105,7 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
   function list(_sinceMs: number, signal: AbortSignal): Promise<ApiAnswer<readonly ListedBatch[]>> {
     // In which order they come is not said.
     return listPages(null, (token) => {
-      const url = `${base}/batches?pageSize=100${token === null ? '' : `&pageToken=${encodeURIComponent(token)}`}`
+      const url = `${base}/batches?pageSize=${PAGE}${token === null ? '' : `&pageToken=${encodeURIComponent(token)}`}`
       return call.ask({ method: 'GET', url }, (told) => readPage(told.body, call), signal)
     })
   }
@@ -94,7 +119,7 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
     const url = (file: string) => `${origin}/download${pathname}/${pathOf(file)}:download?alt=media`
     for (const file of files) yield* resultLines(call.download(url(file), signal))
     if (files.length > 0) return
-    // A small batch that somebody made without a file has its results within itself.
+    // A small batch that was made without a file has its results within itself.
     const held = await call.ask({ method: 'GET', url: one(batchId) }, ({ body }) => inlineResults(body), signal)
     if (held.is !== 'said') throw new ResultsCut(held.failure)
     for (const item of held.value) yield Buffer.from(JSON.stringify(item))
@@ -113,9 +138,14 @@ export function openGoogleBatches({ call, base, kind }: ApiSetting): BatchApi {
     results,
     readLine: readGoogleLine,
     async forget(fileId: string, signal: AbortSignal) {
+      if (fileId === WITHIN_THE_CALL) return
       await call.ask({ method: 'DELETE', url: one(fileId) }, () => true, signal)
     },
   })
+}
+
+async function isSmall(offer: ShardOffer): Promise<boolean> {
+  return offer.requests <= INLINE.requests && (await uploadOf(offer, inlineForm(offer.id))).bytes <= INLINE.bytes
 }
 
 const PHASES: Readonly<Record<string, BatchSaid['phase']>> = { PENDING: 'validating', RUNNING: 'running' }

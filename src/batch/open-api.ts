@@ -2,7 +2,7 @@ import type { BatchKind } from '../domain/batch.ts'
 import { type Failure, failure } from '../domain/failure.ts'
 import { SluiceError } from '../errors.ts'
 import type { BatchApi } from './batch-api.ts'
-import type { BatchWork } from './batch-work.ts'
+import type { AskingWork, BatchWork } from './batch-work.ts'
 import { within } from './within.ts'
 
 /** The API of a kind, or why it cannot be reached: no key, or a provider that has none. */
@@ -20,12 +20,12 @@ export function openApi(
 }
 
 /** Asks with a time-out and without regard to the worker's end: for what is done once and soon over. */
-function ask<T>({ runtime, times }: BatchWork, question: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function ask<T>({ runtime, times }: AskingWork, question: (signal: AbortSignal) => Promise<T>): Promise<T> {
   return within(runtime, { ms: times.callMs, ended: new AbortController().signal }, question)
 }
 
 /** Removes an upload that nobody needs any more. What fails is not important. */
-export function forgetFile(work: BatchWork, api: BatchApi, fileId: string): Promise<void> {
+export function forgetFile(work: AskingWork, api: BatchApi, fileId: string): Promise<void> {
   return ask(work, (signal) => api.forget(fileId, signal))
 }
 

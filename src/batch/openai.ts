@@ -92,7 +92,11 @@ function readBatch(body: unknown, call: ApiCall): BatchSaid | null {
   if (!isRecord(body) || batchId === null || status === null) return null
   const end = ENDS[status] ?? null
   const counts = recordIn(body, 'request_counts')
-  const files = [textIn(body, 'output_file_id'), textIn(body, 'error_file_id')].filter((file) => file !== null)
+  const output = textIn(body, 'output_file_id')
+  const files = [output, textIn(body, 'error_file_id')].filter((file) => file !== null)
+  const succeeded = numberIn(counts, 'completed')
+  // Reported from the field: completed, with answers counted, and the file named only later.
+  const isDue = end !== null && end !== 'failed' && output === null && (succeeded ?? 0) > 0
   const isQueueFull = end === 'failed' && listIn(recordIn(body, 'errors'), 'data').some(isAboutQueue)
   return {
     batchId,
@@ -100,9 +104,10 @@ function readBatch(body: unknown, call: ApiCall): BatchSaid | null {
     end,
     // 0 until the file has been read.
     total: numberIn(counts, 'total') || null,
-    succeeded: numberIn(counts, 'completed'),
+    succeeded,
     failed: numberIn(counts, 'failed'),
     files,
+    ...(isDue && { filesDue: true }),
     createdAtMs: secondsIn(body, 'created_at'),
     expiresAtMs: secondsIn(body, 'expires_at'),
     failure: end === 'failed' ? whyFailed(body, isQueueFull, call) : null,

@@ -6,6 +6,7 @@ import type { WaitingKind } from '../store/role/batches.ts'
 import type { BatchApi } from './batch-api.ts'
 import { type BatchWork, shardEvent } from './batch-work.ts'
 import { openApi } from './open-api.ts'
+import { roomLeft } from './queue-room.ts'
 import { type ChosenParts, chooseParts, closesNow, MOST_PARTS, mayClose, shardBounds } from './shard-plan.ts'
 
 /** Shards that are out, looked at for what they take of a queue. */
@@ -47,9 +48,12 @@ async function planShard(work: BatchWork, waiting: WaitingKind, outTokens: numbe
   const { tenantNo, kind } = waiting
   const kindKey = `${tenantNo} ${kind.key}`
   const api = openApi(work, kind)
-  const limit = rooms.of(kind.account).limitTokens
-  const room = (tokens: number) => ({ tokens: tokens - outTokens, queueEmpty: outTokens === 0 })
-  const bounds = shardBounds(api.ok ? api.value.size : ANY_SIZE, api.ok ? api.value.lineBytes : 0, room(limit))
+  const queue = rooms.of(kind.account)
+  const room = (most: number | null) => ({
+    tokens: roomLeft(queue, outTokens, most),
+    queueEmpty: outTokens === 0,
+  })
+  const bounds = shardBounds(api.ok ? api.value.size : ANY_SIZE, api.ok ? api.value.lineBytes : 0, room(null))
   const last = policies.lastOf(kindKey)
   const soonest = { ...bounds, requests: Math.min(bounds.requests, last?.requests ?? bounds.requests) }
   if (last !== null && !mayClose(waiting, soonest, runtime.now(), times.lingerMs)) return
@@ -58,7 +62,7 @@ async function planShard(work: BatchWork, waiting: WaitingKind, outTokens: numbe
   const chosen = chooseParts(parts, {
     ...bounds,
     requests: Math.min(bounds.requests, policy.requests ?? bounds.requests),
-    ...room(Math.min(limit, policy.queueTokens ?? limit)),
+    ...room(policy.queueTokens),
   })
   if (!closesNow(chosen, waiting, runtime.now(), times.lingerMs)) return
   const shard = newShard(work, waiting, chosen)

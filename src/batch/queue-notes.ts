@@ -1,7 +1,7 @@
 import type { BatchSaid, BatchShard } from '../domain/batch.ts'
 import type { BatchWork } from './batch-work.ts'
 import { tokensOut } from './plan-shards.ts'
-import { afterAcceptance, afterRefusal, OPEN_QUEUE } from './queue-room.ts'
+import { afterAcceptance, afterRefusal, afterResults } from './queue-room.ts'
 
 /** Notes that the provider's queue was full when it saw this shard, and what that says of its limit. */
 export async function noteRefused(work: BatchWork, shard: BatchShard, message: string): Promise<void> {
@@ -21,8 +21,13 @@ export async function noteRefused(work: BatchWork, shard: BatchShard, message: s
 export async function noteAccepted(work: BatchWork, shard: BatchShard, before: BatchSaid | null): Promise<void> {
   const { account } = shard.kind
   const room = work.rooms.of(account)
-  if (room === OPEN_QUEUE || !isTaken(shard.said) || isTaken(before)) return
+  if (room.limitTokens === Number.POSITIVE_INFINITY || !isTaken(shard.said) || isTaken(before)) return
   work.rooms.set(account, afterAcceptance(room, (await othersOut(work, shard)) + shard.inputTokens, shard.inputTokens))
+}
+
+/** Notes what the provider has counted of the input, where the results of a shard show it: `share` of each token that we took it for. */
+export function noteCounted({ rooms }: BatchWork, { kind }: BatchShard, share: number | null): void {
+  if (share !== null) rooms.set(kind.account, afterResults(rooms.of(kind.account), share))
 }
 
 async function othersOut(work: BatchWork, { id, kind }: BatchShard): Promise<number> {

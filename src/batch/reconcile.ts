@@ -1,19 +1,17 @@
-import type { BatchSaid, BatchShard } from '../domain/batch.ts'
-import { type BatchApi, type ListedBatch, ResultsCut } from './batch-api.ts'
+import type { BatchShard } from '../domain/batch.ts'
+import type { BatchApi } from './batch-api.ts'
 import { type BatchWork, changeShard, failureText, tellTrouble } from './batch-work.ts'
+import { candidatesOf } from './candidates.ts'
 import { cancelStray, forgetFile, openApi } from './open-api.ts'
 import { waitBeforeLook } from './poll-interval.ts'
 import { noteAccepted } from './queue-notes.ts'
-import { readRequestId } from './request-lines.ts'
-import { type Candidate, type Finding, whichBatch } from './which-batch.ts'
+import { type Finding, whichBatch } from './which-batch.ts'
 import { within } from './within.ts'
 
 /** How many times as long as a create may wait to begin the worker that wrote the intent is left alone. */
 const PATIENCE = 1.5
 /** Shards that are looked at for being like this one. */
 const MOST_RIVALS = 1_000
-/** Result lines that are read to see whose they are. */
-const LINES_SEEN = 20
 
 /**
  * Finds out what became of a shard whose create was begun, or may have been, and of which no answer is known: by listing the provider's batches.
@@ -44,12 +42,12 @@ export async function reconcileShard(work: BatchWork, shard: BatchShard, ended: 
 }
 
 /** Where requests go as a file, nothing can have been created as long as there is none; and whoever was uploading finds the shard changed. */
-function wasUploading({ state, fileId }: BatchShard, { takesFiles }: BatchApi): boolean {
+export function wasUploading({ state, fileId }: BatchShard, { takesFiles }: BatchApi): boolean {
   return takesFiles && state === 'submitting' && fileId === null
 }
 
 /** When everything that its submitter could have begun is over, and would be listed. */
-function settledAtMs({ times }: BatchWork, { intentAtMs, fileId }: BatchShard): number {
+export function settledAtMs({ times }: Pick<BatchWork, 'times'>, { intentAtMs, fileId }: BatchShard): number {
   return (intentAtMs ?? 0) + times.beginMs + (fileId === null ? times.bodyMs : times.callMs) + times.lagMs
 }
 
@@ -58,59 +56,6 @@ async function isInGoodHands({ workerId, isGone, runtime, times }: BatchWork, sh
   if (state !== 'submitting' || submitter === null || submitter === workerId) return false
   if (runtime.now() >= (intentAtMs ?? 0) + times.beginMs * PATIENCE) return false
   return !(await isGone(submitter))
-}
-
-async function candidatesOf(
-  { store, runtime, times }: BatchWork,
-  api: BatchApi,
-  shard: BatchShard,
-  listed: readonly ListedBatch[],
-  ended: AbortSignal,
-): Promise<readonly Candidate[]> {
-  if (api.namesShards) {
-    return listed.filter(({ shardId }) => shardId === shard.id).map(({ said }) => ({ said, proof: 'ours' }))
-  }
-  const alike = listed.filter(({ said }) => mayBe(shard, said, times.skewMs)).map(({ said }) => said)
-  const known = await store.batches.known(alike.map(({ batchId }) => batchId))
-  const partIds = new Set((await store.batches.partsOf(shard.id)).map(({ id }) => id))
-  const candidates: Candidate[] = []
-  for (const said of alike) {
-    if (known.has(said.batchId)) continue
-    const bounds = { ms: times.callMs, ended }
-    const proof = await within(runtime, bounds, (signal) => proofOf(api, said, partIds, signal))
-    candidates.push({ said, proof })
-  }
-  return candidates
-}
-
-function mayBe(shard: BatchShard, { batchId, total, createdAtMs }: BatchSaid, skewMs: number): boolean {
-  if (shard.notBatchIds.includes(batchId)) return false
-  if (total !== null && total !== shard.requests) return false
-  return createdAtMs === null || createdAtMs >= shard.plannedAtMs - skewMs
-}
-
-/** A batch that has ended says by the ids in its results whose it is. */
-async function proofOf(
-  api: BatchApi,
-  said: BatchSaid,
-  partIds: ReadonlySet<string>,
-  signal: AbortSignal,
-): Promise<Candidate['proof']> {
-  if (said.phase !== 'ended') return 'none'
-  let [seen, foreign] = [0, 0]
-  try {
-    for await (const line of api.results(said, signal)) {
-      const { id } = api.readLine(line)
-      if (partIds.has(readRequestId(id ?? '')?.partId ?? '')) return 'ours'
-      if (id !== null) foreign += 1
-      seen += 1
-      if (seen >= LINES_SEEN) break
-    }
-  } catch (error) {
-    if (error instanceof ResultsCut) return 'none'
-    throw error
-  }
-  return foreign > 0 ? 'foreign' : 'none'
 }
 
 /** Other shards of the same size at the same place, of which is not known either what became of them. */

@@ -1,5 +1,4 @@
 import type { Blob } from '../blob/blob.ts'
-import type { JobId } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import type { RequestLine } from './batch-api.ts'
 import { linesOf } from './lines.ts'
@@ -29,11 +28,6 @@ export function requestId(partId: string, rowIndex: number): string {
 export function readRequestId(id: string): RequestPlace | null {
   const match = REQUEST_ID.exec(id)
   return match === null ? null : { partId: match[1] as string, rowIndex: Number(match[2]) }
-}
-
-/** Where the requests of a part lie in the blob store. */
-export function requestsKey(job: JobId, partId: string): string {
-  return `jobs/${job}/batch/${partId}.requests`
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { JobStatus } from '../engine.ts'
+import type { JobStatus, OpenBatch } from '../engine.ts'
 import { age, count, counted } from './figures.ts'
 import { printable } from './terminal-text.ts'
 
@@ -33,11 +33,9 @@ export function batchText({ packed, placed, answered, shards }: Batches, nowMs: 
 /** Each batch in a line, for `sluice status`. */
 export function batchLines({ shards }: Batches, nowMs: number): readonly string[] {
   const lines = shards.slice(0, LISTED).flatMap((shard) => {
-    const { id, said, requests, batchId, note } = shard
+    const { id, batchId, note } = shard
     const name = printable(batchId ?? `shard ${id}`)
-    const done =
-      said === null ? counted(requests, 'request') : `${count(answeredOf(shard))}/${counted(requests, 'request')}`
-    const facts = [name, stateOf(shard), done]
+    const facts = [name, standingOf(shard), `${doneText(shard)} ${shard.requests === 1 ? 'request' : 'requests'}`]
     if (shard.submittedAtMs !== null) facts.push(`sent ${age(nowMs - shard.submittedAtMs)} ago`)
     const silent = silentMs(shard, nowMs)
     if (silent >= SILENT_MS) facts.push(`silent for ${age(silent)}`)
@@ -49,7 +47,17 @@ export function batchLines({ shards }: Batches, nowMs: number): readonly string[
 }
 
 const UNCLEAR =
-  "Look at the provider's page for batches of this time: see docs/batch.md. Nothing of it is sent again until it is clear."
+  "Look at the provider's page for batches of this time, and say which it is: see `sluice batches`. It is not sent again until it is clear."
+
+/** How a batch is called: by its provider, once that has it. */
+export function batchName({ id, batchId }: Pick<Shard, 'id' | 'batchId'>): string {
+  return batchId ?? id
+}
+
+/** How many of its requests are answered, as far as the provider says it. */
+export function doneText(shard: Pick<Shard, 'said' | 'requests'>): string {
+  return shard.said === null ? count(shard.requests) : `${count(answeredOf(shard))}/${count(shard.requests)}`
+}
 
 /** The same for programs. */
 export function batchesEvent(batches: Batches | null): object | null {
@@ -59,19 +67,29 @@ export function batchesEvent(batches: Batches | null): object | null {
     packed,
     placed,
     answered,
-    shards: shards.map((shard) => ({
-      shard: shard.id,
-      state: shard.state,
-      batch: shard.batchId,
-      requests: shard.requests,
-      phase: shard.said?.phase ?? null,
-      succeeded: shard.said?.succeeded ?? null,
-      failed: shard.said?.failed ?? null,
-      submitted_at: momentOf(shard.submittedAtMs),
-      heard_at: momentOf(shard.heardAtMs),
-      cancel_wanted: shard.cancelWantedMs !== null,
-      note: shard.note,
-    })),
+    shards: shards.map(shardFields),
+  }
+}
+
+/** A batch as a line of `sluice batches`. */
+export function batchEvent(batch: OpenBatch): { readonly type: 'batch' } & Readonly<Record<string, unknown>> {
+  const { jobs, guessed, plannedAtMs } = batch
+  return { type: 'batch', jobs, ...shardFields(batch), guessed, planned_at: momentOf(plannedAtMs) }
+}
+
+function shardFields(shard: Shard) {
+  return {
+    shard: shard.id,
+    state: shard.state,
+    batch: shard.batchId,
+    requests: shard.requests,
+    phase: shard.said?.phase ?? null,
+    succeeded: shard.said?.succeeded ?? null,
+    failed: shard.said?.failed ?? null,
+    submitted_at: momentOf(shard.submittedAtMs),
+    heard_at: momentOf(shard.heardAtMs),
+    cancel_wanted: shard.cancelWantedMs !== null,
+    note: shard.note,
   }
 }
 
@@ -80,16 +98,16 @@ function momentOf(ms: number | null): string | null {
 }
 
 function states(shards: readonly Shard[]): string {
-  return [...Map.groupBy(shards, stateOf)].map(([state, some]) => `${some.length} ${state}`).join(', ')
+  return [...Map.groupBy(shards, standingOf)].map(([state, some]) => `${some.length} ${state}`).join(', ')
 }
 
 /** Where a batch stands: in the provider's words, where it has said something. */
-function stateOf({ state, said }: Shard): string {
+export function standingOf({ state, said }: Pick<Shard, 'state' | 'said'>): string {
   if (state === 'submitted') return said?.phase ?? 'submitted'
   return state === 'ended' ? 'to be fetched' : state
 }
 
-function answeredOf({ said }: Shard): number {
+function answeredOf({ said }: Pick<Shard, 'said'>): number {
   return (said?.succeeded ?? 0) + (said?.failed ?? 0)
 }
 

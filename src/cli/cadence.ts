@@ -31,5 +31,5 @@ export function createCadence(runtime: Runtime): Cadence {
 /** State and phase without figures, which change all the time. */
 function standing(status: JobStatus): string {
   const { job, live } = status
-  return [job.state, job.reason, job.wanted, live?.phase ?? phaseText(status)].join('|')
+  return [job.state, job.reason, job.wanted, job.route?.way, live?.phase ?? phaseText(status)].join('|')
 }

@@ -16,7 +16,7 @@ export async function detach(context: CommandContext, engine: Engine, id: JobId)
     lines.push(await whoWorks(context, engine, id), `Look on:   ${context.commandLine(`watch ${id}`)}`)
   }
   output.say(lines.join('\n'))
-  events.line(jobEvent(status))
+  events.line(jobEvent(status, context.deps.runtime.now()))
   events.summary(status)
   return 0
 }

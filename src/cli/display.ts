@@ -1,9 +1,11 @@
 import { createLogUpdate } from 'log-update'
+import { routeText } from '../delivery/route-text.ts'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { Runtime } from '../runtime.ts'
 import { batchText } from './batch-view.ts'
 import { createCadence } from './cadence.ts'
 import { clock, cost, count, counted, percentDone, rate } from './figures.ts'
+import { wayReason } from './lane-view.ts'
 import type { Output } from './output.ts'
 import { headLine, type PanelMoment, panelLines, phaseText, shownPercent, stateText } from './panel.ts'
 import type { Style } from './style.ts'
@@ -62,6 +64,7 @@ function toned(lines: readonly string[], style: Style): string[] {
 function lineDisplay(output: Output, runtime: Runtime): Display {
   const cadence = createCadence(runtime)
   let introduced = false
+  let way: string | undefined
   let lastIntakeMs: number | null = null
   return Object.freeze({
     intake: (progress: IntakeProgress) => {
@@ -73,6 +76,9 @@ function lineDisplay(output: Output, runtime: Runtime): Display {
     status: (status: JobStatus) => {
       if (!introduced) output.say(headLine(status))
       introduced = true
+      const { route } = status.job
+      if (route !== undefined && route.way !== way) output.say(`lane ${routeText(route)} (${wayReason(status)})`)
+      way = route?.way
       if (cadence.due(status)) output.say(statusLine(status, runtime.now()))
     },
     stage: (stage: PanelMoment['stage']) => {

@@ -1,4 +1,5 @@
 import { budgetEvent } from '../delivery/budget-text.ts'
+import { deadlineEvent, routeEvent } from '../delivery/route-json.ts'
 import { type Counters, isTerminal } from '../domain/job.ts'
 import { toUsd } from '../domain/money.ts'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
@@ -7,6 +8,7 @@ import type { Runtime } from '../runtime.ts'
 import { batchesEvent } from './batch-view.ts'
 import { createCadence } from './cadence.ts'
 import { knownError } from './known-error.ts'
+import { laneFields } from './lane-view.ts'
 import { type Output, StdoutClosed } from './output.ts'
 
 /** Name and version of the lines on stdout; fields are only ever added to it. */
@@ -34,6 +36,7 @@ export function createEventLines(output: Output, runtime: Runtime): EventLines {
   let written = Promise.resolve()
   let opened = false
   let standing = ''
+  let lastRoute = ''
   let lastIntakeMs = Number.NEGATIVE_INFINITY
   const write = (event: object) => writeText(`${JSON.stringify(event)}\n`)
   const writeText = (line: string) => {
@@ -49,7 +52,10 @@ export function createEventLines(output: Output, runtime: Runtime): EventLines {
     const next = [now.job.state, now.job.reason, now.job.wanted].join('|')
     if (next !== standing) write(stateEvent(now))
     standing = next
-    if (cadence.due(now)) write(progressEvent(now))
+    const route = routeEvent(now.job.route)
+    if (route !== null && lastRoute !== JSON.stringify(route)) write({ type: 'route', job: now.job.id, ...route })
+    lastRoute = JSON.stringify(route)
+    if (cadence.due(now)) write(progressEvent(now, runtime.now()))
   }
   return Object.freeze({
     note: (message: string) => write({ type: 'note', message }),
@@ -95,7 +101,10 @@ export function costUsd(counters: Pick<Counters, 'costNano' | 'unpriced'>): numb
 }
 
 /** One job as a line of `sluice jobs`. */
-export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly<Record<string, unknown>> {
+export function jobEvent(
+  status: JobStatus,
+  nowMs: number,
+): { readonly type: 'job' } & Readonly<Record<string, unknown>> {
   const { job, counters } = status
   return {
     type: 'job',
@@ -119,7 +128,7 @@ export function jobEvent(status: JobStatus): { readonly type: 'job' } & Readonly
     ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
     elapsed_s: seconds(status.elapsedMs),
     budget: budgetEvent(status.budget),
-    lane: status.lane,
+    ...laneFields(status, nowMs),
     batches: batchesEvent(status.batches),
   }
 }
@@ -146,7 +155,7 @@ function stateEvent({ job }: JobStatus): object {
   }
 }
 
-function progressEvent(status: JobStatus): object {
+function progressEvent(status: JobStatus, nowMs: number): object {
   const { live } = status
   return {
     type: 'progress',
@@ -164,7 +173,13 @@ function progressEvent(status: JobStatus): object {
     elapsed_s: seconds(status.elapsedMs),
     budget: budgetEvent(status.budget),
     batches: batchesEvent(status.batches),
+    ...progressOnLane(status, nowMs),
   }
+}
+
+/** Which way it goes, without what it was compared with when it was chosen. */
+function progressOnLane({ job, deadlineAtMs }: JobStatus, nowMs: number): object {
+  return { way: job.route?.way ?? null, deadline: deadlineEvent(deadlineAtMs, job, nowMs) }
 }
 
 function intakeEvent(progress: IntakeProgress): object {

@@ -3,6 +3,7 @@ import { isTerminal } from '../domain/job.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
 import { batchText } from './batch-view.ts'
 import { age, bar, clock, cost, count, counted, percentDone, rate } from './figures.ts'
+import { laneText, turnaroundText, wayReason } from './lane-view.ts'
 import { clip, pad, printable } from './terminal-text.ts'
 
 /** The panel never has more lines than this. */
@@ -26,7 +27,7 @@ export function panelLines(status: JobStatus, moment: PanelMoment, width: number
     line('rows', rowsText(status)),
     workLine(status, moment.nowMs),
     moneyLine(status),
-    line('saved', savedText(status, moment.nowMs)),
+    savedLine(status, moment.nowMs),
     line('errors', errorsText(status)),
     interruptText(status, moment),
   ]
@@ -108,8 +109,10 @@ export function rowsText(status: JobStatus): string {
 
 /** How fast it goes; of a job in batches, how those stand. */
 function workLine(status: JobStatus, nowMs: number): string {
-  const inBatches = status.batches === null ? null : batchText(status.batches, nowMs)
-  return inBatches === null ? line('speed', speedText(status.live)) : line('batches', inBatches)
+  const { batches, turnarounds } = status
+  const inBatches = batches === null ? null : batchText(batches, nowMs)
+  if (inBatches === null) return line('speed', speedText(status.live))
+  return line('batches', turnarounds === null ? inBatches : `${inBatches}   ${turnaroundText(turnarounds)}`)
 }
 
 function speedText(live: LiveStatus | null): string {
@@ -140,6 +143,15 @@ export function tokensText(status: JobStatus): string {
 export function tokenCounts({ counters }: JobStatus): string {
   const cached = counters.cachedTokens > 0 ? ` (${count(counters.cachedTokens)} cached)` : ''
   return `in ${count(counters.inputTokens)}${cached}   out ${count(counters.outputTokens)}`
+}
+
+/** What is safe; of a job whose lane was chosen, or that has a deadline, first how it stands to those. */
+function savedLine(status: JobStatus, nowMs: number): string {
+  const lane = laneText(status, nowMs)
+  if (lane === null) return line('saved', savedText(status, nowMs))
+  const saved = `${count(status.chunksDone)} of ${counted(status.job.chunksTotal, 'chunk')} saved`
+  const why = wayReason(status)
+  return line('lane', [lane, saved, ...(why === null ? [] : [why])].join('   '))
 }
 
 function savedText(status: JobStatus, nowMs: number): string {

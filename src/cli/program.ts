@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { ExitCode } from '../errors.ts'
+import { addBatchesCommand } from './command/batches.ts'
 import { addCancelCommand } from './command/cancel.ts'
 import { addCheckCommand } from './command/check.ts'
 import { addCostCommand } from './command/cost.ts'
@@ -16,6 +17,7 @@ import { addResumeCommand } from './command/resume.ts'
 import { addRetryCommand } from './command/retry.ts'
 import { addRunCommand } from './command/run.ts'
 import { addSetCommand } from './command/set.ts'
+import { addSettleCommand } from './command/settle.ts'
 import { addSimulateCommand } from './command/simulate.ts'
 import { addStatusCommand } from './command/status.ts'
 import { addTryCommand } from './command/try.ts'
@@ -73,8 +75,10 @@ const COMMANDS = [
   addCancelCommand,
   addWaitCommand,
   addSetCommand,
+  addSettleCommand,
   addJobsCommand,
   addStatusCommand,
+  addBatchesCommand,
   addWatchCommand,
   addResultsCommand,
   addFailedCommand,

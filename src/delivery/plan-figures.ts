@@ -1,27 +1,31 @@
 import { formatUsd } from '../domain/money.ts'
-import type { Basis, BudgetFit, Explanation, PlannedRows, PlannedTime, Range } from '../domain/plan.ts'
+import type { Basis, BudgetFit, Explanation, Plan, PlannedRows, PlannedTime } from '../domain/plan.ts'
+import type { Range } from '../domain/range.ts'
 import { count, counted, span } from './report-figures.ts'
 
 /** A sum of money as a range: `$0.0210 to $0.0270`; one figure where both ends read the same. */
 export function costRange(range: Range | null): string {
-  return range === null ? 'unknown: the price is not known' : ends(range, formatUsd)
+  return range === null ? 'unknown: the price is not known' : rangeText(range, formatUsd)
 }
 
 /** A number as a range: `2,900 to 4,400`. */
 export function countRange(range: Range): string {
-  return ends(range, count)
+  return rangeText(range, count)
 }
 
-/** A time as a range, with what it is bound by: `38 s to 52 s, bound by concurrency 64`. */
-export function timeRange(time: PlannedTime | null, rows: PlannedRows): string {
-  if (time === null) return rows.toRun === 0 ? 'none: nothing is to be sent' : 'unknown: nothing was asked yet'
-  return `${ends(time.ms, span)}, bound by ${time.bound}`
+/** The time of a plan as a range, with what it is bound by: `38 s to 52 s, bound by concurrency 64`. */
+export function timeRange({ time, rows, spec, route }: Pick<Plan, 'time' | 'rows' | 'spec' | 'route'>): string {
+  if (time !== null) return `${rangeText(time.ms, span)}, bound by ${time.bound}`
+  if (rows.toRun === 0) return 'none: nothing is to be sent'
+  const way = route?.way ?? spec.lane
+  return way === 'batch' ? 'unknown: a day at the most, mostly hours' : 'unknown: nothing was asked yet'
 }
 
 /** What the time rests on. */
 export function timeBasis(time: PlannedTime | null): string {
   if (time === null) return ''
   if (time.basis === 'pace') return 'the pace of earlier jobs'
+  if (time.basis === 'turnarounds') return 'how long batches of this account took'
   return time.basis === 'latency' ? 'how long single rows took' : "the account's limits alone"
 }
 
@@ -71,7 +75,8 @@ export function reasonLines({ job, reasons }: Explanation): readonly string[] {
   return [`compared with ${job}`, ...lines]
 }
 
-function ends({ low, high }: Range, write: (n: number) => string): string {
+/** Both ends of a range; one figure where they read the same. */
+export function rangeText({ low, high }: Range, write: (n: number) => string): string {
   const [from, to] = [write(low), write(high)]
   return from === to ? from : `${from} to ${to}`
 }

@@ -1,7 +1,8 @@
 import { toUsd } from '../domain/money.ts'
-import type { Plan, PlanBinding, PlannedUse, Range } from '../domain/plan.ts'
+import type { Plan, PlanBinding, PlannedRoute, PlannedUse } from '../domain/plan.ts'
 import { SluiceError } from '../errors.ts'
 import { basisText, timeBasis } from './plan-figures.ts'
+import { ranged, wayFields } from './route-json.ts'
 
 /** Name and version of a plan as JSON; fields are only ever added to it. */
 export const PLAN_VERSION = 'sluice.plan/1'
@@ -14,7 +15,13 @@ export function planJson(plan: Plan): { readonly type: 'plan' } & Readonly<Recor
     schema: PLAN_VERSION,
     plan: plan.id,
     made_at: new Date(plan.madeAtMs).toISOString(),
-    spec: { name: plan.spec.name, hash: binding.specHash, model: plan.spec.model, fallbacks: plan.spec.fallbacks },
+    spec: {
+      name: plan.spec.name,
+      hash: binding.specHash,
+      model: plan.spec.model,
+      fallbacks: plan.spec.fallbacks,
+      lane: plan.spec.lane,
+    },
     input: { hash: binding.inputHash },
     prices: { hash: binding.priceHash, source: plan.priceSource },
     rows: {
@@ -36,6 +43,7 @@ export function planJson(plan: Plan): { readonly type: 'plan' } & Readonly<Recor
             bound: time.bound,
             basis: timeBasis(time),
           },
+    route: routeJson(plan.route),
     budget: plan.budget.map(({ limit, amount, fit }) => ({
       limit,
       amount: limit === 'usd' ? toUsd(amount) : amount,
@@ -55,8 +63,10 @@ function useJson({ inputTokens, outputTokens, costNano, worstCostNano, basis }: 
   }
 }
 
-function ranged({ low, expected, high }: Range, write: (n: number) => number): Range {
-  return { low: write(low), expected: write(expected), high: write(high) }
+function routeJson(route: PlannedRoute | null): object | null {
+  if (route === null) return null
+  const { way, why, deadlineMs, ways } = route
+  return { way, why, deadline_s: deadlineMs === null ? null : deadlineMs / 1000, ways: ways.map(wayFields) }
 }
 
 /** A plan read back from its file: what it is bound to, and the command that made it. */

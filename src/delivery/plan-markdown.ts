@@ -1,5 +1,5 @@
 import { formatUsd } from '../domain/money.ts'
-import type { Plan } from '../domain/plan.ts'
+import type { Plan, PlannedRoute } from '../domain/plan.ts'
 import { code, plain, table } from './markdown.ts'
 import {
   basisText,
@@ -11,14 +11,15 @@ import {
   timeBasis,
   timeRange,
 } from './plan-figures.ts'
-import { count } from './report-figures.ts'
+import { count, span } from './report-figures.ts'
+import { WAY_TITLES, wayCells } from './route-text.ts'
 
 /** A plan as a comment for a review: a small table with ranges and what they rest on, then what differs from before. */
 export function planMarkdown(plan: Plan): string {
-  const { spec, rows, use, time } = plan
+  const { spec, rows, use, time, route } = plan
   const lines = [
     ['cost', costRange(use.costNano), use.basis.kind === 'nothing' ? '' : basisText(use.basis)],
-    ['time', timeRange(time, rows), timeBasis(time)],
+    ['time', timeRange(plan), timeBasis(time)],
     ['input tokens', countRange(use.inputTokens), ''],
     ['output tokens', countRange(use.outputTokens), ''],
     ['rows', count(rows.total), rowParts(rows).join(', ')],
@@ -30,11 +31,21 @@ export function planMarkdown(plan: Plan): string {
   const sections = [
     `### Plan of ${plain(spec.name)}: ${use.costNano === null ? 'cost unknown' : costRange(use.costNano)}`,
     table(['', 'expected', 'basis'], lines),
+    ...(route === null ? [] : [table(WAY_TITLES, waysOf(route)), chosenOf(route)]),
     explained(plan),
     plan.notes.map(plain).join('\n\n'),
     madeWith(plan),
   ]
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`
+}
+
+function waysOf({ ways, deadlineMs }: PlannedRoute): readonly (readonly string[])[] {
+  return ways.map((way) => wayCells(way, deadlineMs !== null).map(plain))
+}
+
+function chosenOf({ way, why, deadlineMs }: PlannedRoute): string {
+  const deadline = deadlineMs === null ? '' : ` Deadline: ${span(deadlineMs)} from the start.`
+  return `Chosen: auto, ${way} (${plain(why)}).${deadline}`
 }
 
 function explained({ explanation }: Plan): string {
@@ -47,5 +58,5 @@ function madeWith({ id, spec, binding, priceSource }: Plan): string {
   const short = (text: string) => code(text.slice(0, 12))
   const models = [spec.model, ...spec.fallbacks].map(code).join(', then ')
   const prices = priceSource === null ? '' : `, prices ${plain(priceSource)}`
-  return `${models}, live. Spec ${short(binding.specHash)}, input ${short(binding.inputHash)}${prices}. ${code(id)}`
+  return `${models}, ${spec.lane}. Spec ${short(binding.specHash)}, input ${short(binding.inputHash)}${prices}. ${code(id)}`
 }

@@ -88,6 +88,8 @@ function listedUsd(nano: NanoUsd): string {
     .replace(/0{1,7}$/, '')}`
 }
 
+const WAY_NAMES = Object.freeze({ live: 'live lane', flex: 'flex', batch: 'batch lane' })
+
 /** What was not paid for, and why: a line for each lever. Empty where none was used. */
 export function savedSection({ ledger, reuse }: ReportData): string {
   const lines: (readonly string[])[] = []
@@ -96,8 +98,8 @@ export function savedSection({ ledger, reuse }: ReportData): string {
     const share = percent(cachedTokens, inputTokens)
     lines.push([`prompt cache of the provider: ${share} of ${count(inputTokens)} input tokens`, saved(savedNano)])
   }
-  if (ledger.batch.attempts > 0) {
-    lines.push([`batch lane: ${counted(ledger.batch.attempts, 'request')} at its price`, saved(ledger.batch.savedNano)])
+  for (const { way, attempts, savedNano: less } of ledger.byWay) {
+    if (way !== 'live') lines.push([`${WAY_NAMES[way]}: ${counted(attempts, 'request')} at its price`, saved(less)])
   }
   if (reuse.rows > 0) {
     const { rowsHere, rows, savedInputTokens, savedOutputTokens } = reuse
@@ -111,7 +113,8 @@ export function savedSection({ ledger, reuse }: ReportData): string {
   return lines.length === 0 ? '' : ['## Saved', table(['by', 'saved'], lines, [1])].join('\n\n')
 }
 
-function saved(nano: NanoUsd | null): string {
+/** What was saved, for people: below 0 where it cost more. */
+export function saved(nano: NanoUsd | null): string {
   if (nano === null) return 'unknown'
   return nano < 0 ? `-${formatUsd(-nano)}` : formatUsd(nano)
 }

@@ -1,9 +1,11 @@
 import type { BudgetView } from '../domain/budget-view.ts'
+import type { DeadlineView } from '../domain/deadline.ts'
 import type { Cause } from '../domain/failure.ts'
 import type { GateResult } from '../domain/gates.ts'
 import type { Counters, Job } from '../domain/job.ts'
 import type { Ledger } from '../domain/ledger.ts'
 import type { NanoUsd } from '../domain/money.ts'
+import type { Route } from '../domain/route.ts'
 import type { RowSizes, StoredOutcome } from '../domain/stored.ts'
 
 /** Name and version of the report as JSON; fields are only ever added to it. */
@@ -22,6 +24,7 @@ export interface ReportData {
   /** Without the time spent paused. */
   readonly activeMs: number
   readonly ledger: Ledger
+  readonly lane: ReportedLane
   /** `null`: the job has no budget. */
   readonly budget: BudgetView | null
   /** Cost over succeeded and failed rows; `null`: no such row, or no price is known. A lower bound where `ledger.unpriced` is not 0. */
@@ -46,6 +49,14 @@ export interface ReportedSpec {
   /** The model as asked, then its fallbacks. */
   readonly models: readonly string[]
   readonly lane: string
+}
+
+/** Which way the round went. */
+export interface ReportedLane {
+  /** `null`: the lane was not `auto`, or nothing was chosen yet. */
+  readonly route: Route | null
+  /** `null`: there is none. */
+  readonly deadline: DeadlineView | null
 }
 
 export interface ReportedRows {

@@ -1,7 +1,8 @@
-import type { BookedPrice, LedgerSums, ModelSums } from '../domain/ledger.ts'
+import type { BookedPrice, LedgerSums, ModelSums, WayUse } from '../domain/ledger.ts'
 import { toUsd } from '../domain/money.ts'
 import { budgetEvent } from './budget-text.ts'
 import { type DearRow, REPORT_VERSION, type ReportData } from './report-data.ts'
+import { deadlineFields, routeEvent } from './route-json.ts'
 import { verdictOf } from './verdict.ts'
 
 /** The report as one JSON document, indented. Costs are USD; one that is not known is null, and `lower_bound` says when a part of it is not. */
@@ -37,6 +38,7 @@ function reportDocument(data: ReportData): object {
     cost_usd: costs(data),
     tokens: tokens(ledger),
     prices: ledger.prices.map(bookedPrice),
+    lane: lane(data),
     saved: saved(data),
     attempts: attempts(data),
     models: {
@@ -109,10 +111,8 @@ function saved({ ledger, reuse }: ReportData): object {
       cache_write_tokens: cacheWriteTokens,
       saved_usd: savedNano === null ? null : toUsd(savedNano),
     },
-    batch: {
-      attempts: ledger.batch.attempts,
-      saved_usd: ledger.batch.savedNano === null ? null : toUsd(ledger.batch.savedNano),
-    },
+    batch: savedOnWay(ledger.byWay.find(({ way }) => way === 'batch')),
+    flex: savedOnWay(ledger.byWay.find(({ way }) => way === 'flex')),
     reuse: {
       rows: reuse.rows,
       rows_of_this_job: reuse.rowsHere,
@@ -120,6 +120,27 @@ function saved({ ledger, reuse }: ReportData): object {
       output_tokens: reuse.savedOutputTokens,
       saved_usd: toUsd(reuse.savedNano),
     },
+  }
+}
+
+function savedOnWay(use: WayUse | undefined): object {
+  const savedNano = use?.savedNano ?? null
+  return { attempts: use?.attempts ?? 0, saved_usd: savedNano === null ? null : toUsd(savedNano) }
+}
+
+/** Which way the round went, and what each way's attempts of all rounds cost. */
+function lane({ spec, lane: { route, deadline }, ledger }: ReportData): object {
+  return {
+    asked: spec.lane,
+    route: routeEvent(route ?? undefined),
+    deadline: deadline === null ? null : deadlineFields(deadline),
+    used: ledger.byWay.map(({ way, attempts: n, costNano, unpriced, savedNano }) => ({
+      way,
+      attempts: n,
+      cost_usd: unpriced > 0 && costNano === 0 ? null : toUsd(costNano),
+      unpriced,
+      saved_usd: savedNano === null ? null : toUsd(savedNano),
+    })),
   }
 }
 

@@ -4,6 +4,8 @@ import { code, plain, table } from './markdown.ts'
 import { costSection, savedSection } from './report-cost.ts'
 import type { ReportData } from './report-data.ts'
 import { bytes, count, counted, moment, percent, span, times } from './report-figures.ts'
+import { laneSection } from './report-lane.ts'
+import { deadlineText, routeText } from './route-text.ts'
 import { verdictOf } from './verdict.ts'
 
 /** Values of one output column that are listed; the rest is counted. */
@@ -18,6 +20,7 @@ export function reportMarkdown(data: ReportData): string {
     heading(data),
     gates(data),
     rows(data),
+    laneSection(data),
     costSection(data),
     budgetSection(data),
     savedSection(data),
@@ -32,10 +35,13 @@ export function reportMarkdown(data: ReportData): string {
 
 function heading(data: ReportData): string {
   const { word, sentence } = verdictOf(data)
-  const { job, spec, simulated } = data
+  const { job, spec, simulated, lane } = data
   const lines = [`# ${word}  ${sentence}`]
   if (job.detail !== null) lines.push(`${job.reason ?? job.state}: ${plain(job.detail)}`)
   lines.push(spec.description === null ? plain(spec.name) : `${plain(spec.name)}: ${plain(spec.description)}`)
+  const way = lane.route === null ? spec.lane : routeText(lane.route)
+  if (lane.deadline !== null) lines.push(`Lane ${way}; deadline ${deadlineText(lane.deadline)}.`)
+  else if (lane.route !== null) lines.push(`Lane ${way}.`)
   if (simulated === 'all')
     lines.push(
       '**Simulated:** the simulator made up every answer. No model was asked and nothing was paid; costs are what its price list says.',

@@ -1,5 +1,6 @@
 import { limitsOf } from '../domain/budget.ts'
 import { viewBudget } from '../domain/budget-view.ts'
+import { deadlineAt, viewDeadline } from '../domain/deadline.ts'
 import { CAUSE_RULES } from '../domain/failure.ts'
 import { measureGates } from '../domain/gates.ts'
 import { isTerminal, isTrial, type Job } from '../domain/job.ts'
@@ -12,6 +13,7 @@ import {
   type DearRow,
   heaviestTenth,
   type ReportData,
+  type ReportedLane,
   type ReportedRound,
   type ReportedRows,
   reportedReuse,
@@ -63,6 +65,7 @@ export async function gatherReport(source: ReportSource): Promise<ReportData> {
     wallMs: Math.max(0, (job.endedAtMs ?? nowMs) - job.createdAtMs),
     activeMs: job.activeMs + (job.activeSinceMs === null ? 0 : Math.max(0, nowMs - job.activeSinceMs)),
     ledger,
+    lane: await laneOf(source, job),
     budget: viewBudget(limitsOf(spec.budget, job.settings), await store.budgets.outlook(jobNo), isTerminal(job.state)),
     costPerRowNano: costPerRow(ledger, rows),
     simulated: simulated(ledger, models),
@@ -73,6 +76,12 @@ export async function gatherReport(source: ReportSource): Promise<ReportData> {
     outputs: rows.succeeded > PROFILE_ROWS ? null : await profileOutputs(store.rows, jobNo, spec),
     rounds: await roundsOf(source, job),
   }
+}
+
+async function laneOf({ store, jobNo, spec, nowMs }: ReportSource, job: Job): Promise<ReportedLane> {
+  const beganMs = (await store.jobs.round(jobNo, job.round))?.atMs ?? job.createdAtMs
+  const atMs = job.route?.deadlineAtMs ?? deadlineAt(spec.execution.deadlineMs, beganMs, isTrial(job))
+  return { route: job.route ?? null, deadline: atMs === null ? null : viewDeadline(atMs, job, nowMs) }
 }
 
 async function causesOf({ store, jobNo }: ReportSource) {

@@ -36,7 +36,7 @@ export interface AttemptIntent {
   readonly worstCacheWriteTokens: number
   /** `null`: the price is unknown. */
   readonly worstCostNano: NanoUsd | null
-  /** The price it will be booked at, by its number in the store; `null`: unknown. */
+  /** The price of the worst case, by its number in the store; of an attempt that has ended, the one it was charged at. `null`: unknown. */
   readonly priceNo: number | null
 }
 

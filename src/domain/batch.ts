@@ -78,7 +78,7 @@ export interface BatchShard {
   readonly worst: Amount
   /** sha-256 (hex) over its part ids, in the order of sending. */
   readonly hash: string
-  /** The provider's name of the uploaded file; `null`: none (yet). */
+  /** The provider's name of the uploaded file, or that this one needs none; `null`: none (yet). */
   readonly fileId: string | null
   /** The provider's name of the batch; `null`: not known. */
   readonly batchId: string | null
@@ -116,6 +116,8 @@ export interface BatchSaid {
   readonly failed: number | null
   /** Files of results, in order; empty: none (yet), or results are not in files. */
   readonly files: readonly string[]
+  /** It has ended, and counts answers whose file it does not name yet. Absent: no. */
+  readonly filesDue?: true
   readonly createdAtMs: number | null
   readonly expiresAtMs: number | null
   /** Why it failed as a whole, classified where the provider gave a reason. */

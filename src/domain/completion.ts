@@ -5,6 +5,9 @@ import type { Usage } from './usage.ts'
 /** How an answer ended: in full, cut off at the token limit, blocked by a filter, or declined by the model. */
 export type Finish = 'stop' | 'length' | 'content_filter' | 'refusal' | 'other'
 
+/** At which service tier a live request was answered. `flex` costs less than `standard`. */
+export type ServedTier = 'flex' | 'standard'
+
 /** What came back for one request. A provider's failure is a value here, never an exception. */
 export type Completion = Answered | Unanswered
 
@@ -17,6 +20,8 @@ interface Common {
   readonly latencyMs: number
   /** The model as the answer named it. */
   readonly modelAnswered: string | null
+  /** Absent: the provider did not say. */
+  readonly tier?: ServedTier
 }
 
 export interface Answered extends Common {
@@ -28,4 +33,6 @@ export interface Answered extends Common {
 export interface Unanswered extends Common {
   readonly ok: false
   readonly failure: Failure
+  /** The provider will not take the tier that was asked for with this model; asked without, it may answer. */
+  readonly tierRefused?: true
 }

@@ -1,4 +1,5 @@
 import type { NanoUsd } from './money.ts'
+import type { Route } from './route.ts'
 
 /** A public job id: `job_` + UUIDv7 (contract §1). */
 export type JobId = string
@@ -174,6 +175,8 @@ export interface Job {
   /** Totals of the chunks that are done or parked, and corrections by late bookings. */
   readonly counters: Counters
   readonly settings: JobSettings
+  /** The way that `lane: auto` takes in this round; absent: there is none, or it is not chosen yet. */
+  readonly route?: Route
   /** Hash over the input's bytes as read, known when intake is complete. */
   readonly inputHash: string | null
   /** How the input was read, shown to the user: format, delimiter, columns, … */

@@ -1,6 +1,7 @@
 import type { AttemptState } from './attempt.ts'
 import type { Cause } from './failure.ts'
 import type { NanoUsd, Price } from './money.ts'
+import { WAYS, type Way } from './route.ts'
 import type { LaneName } from './row.ts'
 import { costOf } from './usage.ts'
 
@@ -54,9 +55,12 @@ export interface PromptCacheUse {
   readonly savedNano: NanoUsd | null
 }
 
-/** What attempts saved that went by batch. */
-export interface BatchUse {
+/** What attempts cost and saved that went one way. */
+export interface WayUse {
+  readonly way: Way
   readonly attempts: number
+  readonly costNano: NanoUsd
+  readonly unpriced: number
   /** What the same tokens would have cost live, less what they cost; `null`: no price is known. */
   readonly savedNano: NanoUsd | null
 }
@@ -77,7 +81,8 @@ export interface Ledger extends LedgerSums {
   readonly byModel: readonly ModelSums[]
   readonly prices: readonly BookedPrice[]
   readonly promptCache: PromptCacheUse
-  readonly batch: BatchUse
+  /** The ways that were taken, as `WAYS` has them. */
+  readonly byWay: readonly WayUse[]
 }
 
 export const NO_SUMS: LedgerSums = Object.freeze({
@@ -128,7 +133,7 @@ export function ledgerOf(parts: readonly LedgerPart[]): Ledger {
     byModel: byModel(ended),
     prices: pricesIn(ended),
     promptCache: promptCacheUse(ended),
-    batch: batchUse(ended),
+    byWay: byWay(ended),
   }
 }
 
@@ -177,14 +182,25 @@ function cacheSavings({ price, ...sums }: LedgerPart): NanoUsd | null {
   return without === null || cost === null ? null : without - cost
 }
 
-function batchUse(parts: readonly LedgerPart[]): BatchUse {
-  const byBatch = parts.filter(({ lane }) => lane === 'batch')
-  const savings = byBatch.map(batchSavings).filter((saved) => saved !== null)
-  const savedNano = savings.length === 0 ? null : savings.reduce((sum, saved) => sum + saved, 0)
-  return { attempts: total(byBatch).attempts, savedNano }
+function byWay(parts: readonly LedgerPart[]): readonly WayUse[] {
+  const taken = Map.groupBy(parts, wayOf)
+  return WAYS.flatMap((way) => {
+    const some = taken.get(way)
+    if (some === undefined) return []
+    const { attempts, costNano, unpriced } = total(some)
+    const savings = some.map(waySavings).filter((saved) => saved !== null)
+    const savedNano = savings.length === 0 ? null : savings.reduce((sum, saved) => sum + saved, 0)
+    return [{ way, attempts, costNano, unpriced, savedNano }]
+  })
 }
 
-function batchSavings({ price, costNano }: LedgerPart): NanoUsd | null {
+/** A live request that was charged less than the live price was served as flex. */
+function wayOf({ lane, price }: LedgerPart): Way {
+  if (lane === 'batch') return 'batch'
+  return (price?.lanePermille ?? 1000) < 1000 ? 'flex' : 'live'
+}
+
+function waySavings({ price, costNano }: LedgerPart): NanoUsd | null {
   if (price === null) return null
   const permille = price.lanePermille ?? 1000
   return permille === 0 ? null : Math.round((costNano * (1000 - permille)) / permille)

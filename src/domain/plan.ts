@@ -1,12 +1,8 @@
 import type { NanoUsd } from './money.ts'
+import type { Range } from './range.ts'
 import type { ModelParams } from './request.ts'
-
-/** What a plan expects of a figure: the middle, and bounds; where the basis is a sample, one in a hundred lies above, and one below. */
-export interface Range {
-  readonly low: number
-  readonly expected: number
-  readonly high: number
-}
+import type { Way, WayEstimate } from './route.ts'
+import type { ExecutionSpec } from './spec.ts'
 
 /** Rows of the input by what a run would do with each; they add up to `total`. */
 export interface PlannedRows {
@@ -58,8 +54,19 @@ export interface PlannedTime {
   readonly ms: Range
   /** What sets it, for people: `concurrency 64`, `600 requests a minute`, `this machine`. */
   readonly bound: string
-  /** `pace`: the rows per minute of earlier jobs; `latency`: how long single rows took. */
-  readonly basis: 'pace' | 'latency' | 'limits'
+  /** `pace`: the rows per minute of earlier jobs; `latency`: how long single rows took; `turnarounds`: how long batches of the account took. */
+  readonly basis: 'pace' | 'latency' | 'limits' | 'turnarounds'
+}
+
+/** The way that `lane: auto` would take if the run began now, and what it was compared with. */
+export interface PlannedRoute {
+  readonly way: Way
+  /** One sentence, for people. */
+  readonly why: string
+  /** Time from the start of the run; `null`: it has all the time. */
+  readonly deadlineMs: number | null
+  /** The cheapest first. */
+  readonly ways: readonly WayEstimate[]
 }
 
 export type Fit = 'fits' | 'may not fit' | 'does not fit'
@@ -116,13 +123,18 @@ export interface Plan {
     readonly model: string
     readonly params: ModelParams
     readonly fallbacks: readonly string[]
+    /** As in the spec. */
+    readonly lane: ExecutionSpec['lane']
   }
   /** Where the price is from; `null`: unknown. */
   readonly priceSource: string | null
   readonly rows: PlannedRows
+  /** Where the lane is `auto`, on the way of `route`, rows that are late included. */
   readonly use: PlannedUse
-  /** `null`: nothing was asked yet that would tell. */
+  /** Likewise. `null`: nothing was asked yet that would tell. */
   readonly time: PlannedTime | null
+  /** `null`: the lane is not `auto`, or nothing is to be sent. */
+  readonly route: PlannedRoute | null
   readonly budget: readonly BudgetFit[]
   /** `null`: was not asked for. */
   readonly explanation: Explanation | null

@@ -92,9 +92,12 @@ export interface OutputSpec {
 }
 
 export interface ExecutionSpec {
-  readonly lane: 'live' | 'batch'
-  /** Where the lane is `batch`; else absent. */
+  /** `auto`: the cheapest that meets the deadline. */
+  readonly lane: 'live' | 'batch' | 'auto'
+  /** Where the lane is `batch` or `auto`; else absent. */
   readonly batch?: BatchSpec
+  /** How long after its round began the job should be done, ms; absent: whenever it is. */
+  readonly deadlineMs?: number
   /** `null`: 200, or a twentieth of a smaller job, at least 10. */
   readonly chunkRows: number | null
   readonly chunksInFlight: number
@@ -116,6 +119,8 @@ export interface BatchSpec {
   readonly queueTokens: number | null
   /** Longest pause between two looks at a batch, ms. */
   readonly pollMs: number
+  /** How long a batch may take to end that is called back, ms. Absent: 15 minutes. */
+  readonly recallMs?: number
 }
 
 /** What the account may send, where it is not left to the provider's word: requests, tokens, input and output tokens a minute, and a day. */

@@ -3,14 +3,16 @@ import type { BatchPolicy } from '../batch/shard-policy.ts'
 import { SluiceError } from '../errors.ts'
 import type { Duty } from '../worker/duties.ts'
 import type { WorkDeps } from './enter-fleet.ts'
-import { batchPolicy, specOf } from './take-up.ts'
+import { specOf } from './job-parts.ts'
+import { keepDeadlines } from './keep-deadlines.ts'
+import { batchPolicy } from './take-up.ts'
 
 const AGAIN_MS = 1_000
 
 /** What a spec says that has nothing to say of batches: a retry may have left the lane. */
 const NO_POLICY = Object.freeze({ requests: null, queueTokens: null, pollMs: 300_000 })
 
-/** Bringing batches to their providers and back, for all jobs: one process at a time does it. */
+/** Bringing batches to their providers and back, for all jobs, and in time where they have a deadline: one process at a time does it. */
 export function batchDuty({ deps, jobDeps }: WorkDeps, workerId: string): Duty {
   const { store, queue, blob, runtime, events, batchApis } = deps
   const policyOf = async (jobNo: number): Promise<BatchPolicy> => {
@@ -31,5 +33,20 @@ export function batchDuty({ deps, jobDeps }: WorkDeps, workerId: string): Duty {
     policyOf,
     isGone: jobDeps.isGone,
   })
-  return { role: 'batcher', everyMs: AGAIN_MS, work: (holds) => batcher.serve(holds) }
+  return {
+    role: 'batcher',
+    everyMs: AGAIN_MS,
+    async work(holds) {
+      let serving = true
+      const keeping = keepDeadlines(deps, () => serving && holds())
+      // Awaited below; until then its failure is nobody's.
+      keeping.catch(() => undefined)
+      try {
+        await batcher.serve(holds)
+      } finally {
+        serving = false
+      }
+      await keeping
+    },
+  }
 }

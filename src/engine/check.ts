@@ -12,6 +12,7 @@ export function checkTools(deps: EngineDeps): CheckTools {
     describeInput: (input, baseDir) => describeInput({ input, baseDir, env: deps.env }),
     price: (target, own) => deps.models.price(target, own),
     hasBatches: (target) => deps.models.batches(target) !== null,
+    hasFlex: (target) => deps.models.flex(target) !== null,
   }
 }
 

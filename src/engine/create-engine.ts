@@ -12,8 +12,10 @@ import { costsOf } from './costs.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { batchDeps, type WorkDeps } from './enter-fleet.ts'
 import { fleetStatus, setWorker } from './fleet.ts'
+import { readRows, specOf } from './job-parts.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
 import { replayNotice, sendBriefly } from './notices.ts'
+import { openBatches, settleBatch } from './open-batches.ts'
 import { createPilotRunner } from './pilot.ts'
 import { makePlan } from './plan.ts'
 import { reportOf, writeReport } from './report.ts'
@@ -22,7 +24,7 @@ import { openRetry } from './retry.ts'
 import { changeSettings } from './settings.ts'
 import { createStatusReader } from './status.ts'
 import { submit } from './submit.ts'
-import { readRows, specOf, takeUp } from './take-up.ts'
+import { takeUp } from './take-up.ts'
 import { waitForJob, watchJob } from './watch.ts'
 import { work } from './work.ts'
 import { workAny } from './work-any.ts'
@@ -99,6 +101,8 @@ export function createEngine(deps: EngineDeps): Engine {
       return Promise.all(jobs.map((job) => reader.read(job.jobNo)))
     },
     status: async (id) => reader.read((await find(id)).jobNo),
+    batches: async (id) => openBatches(deps, id === undefined ? null : await find(id)),
+    settle: (batch, verdict) => settleBatch(deps, batch, verdict),
     async *watch(id, signal) {
       yield* watchJob(reader, runtime, (await find(id)).jobNo, signal)
     },
@@ -129,6 +133,7 @@ function workDeps(deps: EngineDeps): WorkDeps {
   const jobDeps: JobDeps = {
     store,
     queue: deps.queue,
+    blob: deps.blob,
     runtime,
     isGone: presence === null ? rollCall.isGone : (workerId) => presence.isGone(workerId),
     specOf: (job) => specOf(deps, job),

@@ -8,7 +8,8 @@ import type { RollCall } from '../worker/roll-call.ts'
 import { createWorker, type Worker } from '../worker/worker.ts'
 import type { BatchDeps } from '../worker/worker-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { readRows, takeUp } from './take-up.ts'
+import { readRows } from './job-parts.ts'
+import { takeUp } from './take-up.ts'
 import { waitingForStore } from './waiting-for-store.ts'
 
 /** What an engine's work is done with. */

@@ -7,8 +7,8 @@ import { changeAndTell } from '../job/change-and-tell.ts'
 import { enqueueWork } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { specOf } from './job-parts.ts'
 import type { Submission } from './submission.ts'
-import { specOf } from './take-up.ts'
 
 /**
  * Reads the job's input into its snapshot and queues the job; an intake that died is continued where its last segment ended. Input that cannot

@@ -8,8 +8,8 @@ import type { FailedGroup, PromptView, RowView } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { columnsOf, readRows, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
-import { columnsOf, readRows, specOf } from './take-up.ts'
 
 /** Examples that a single cause shows when it is asked for by name. */
 const EXAMPLES = 20

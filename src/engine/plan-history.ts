@@ -10,7 +10,7 @@ import { requestBytes } from '../plan/request-bytes.ts'
 import { asksTheSame } from '../plan/spec-difference.ts'
 import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { columnsOf, readRows, specOf } from './take-up.ts'
+import { columnsOf, readRows, specOf } from './job-parts.ts'
 
 /** Jobs that are looked through for earlier ones of the spec, newest first. */
 const LOOK_BACK = 500
@@ -112,7 +112,7 @@ export function pacesOf(jobs: readonly PastJob[], spec: Spec): readonly Pace[] {
         then.model.target.id === spec.model.target.id &&
         then.execution.concurrency.max === spec.execution.concurrency.max &&
         job.settings.concurrency === null
-      return alike && job.state === 'completed' && job.round === 0 && !isTrial(job)
+      return alike && job.state === 'completed' && job.round === 0 && !isTrial(job) && wentLive(job, then)
     })
     .map(({ job: { counters, activeMs } }) => ({
       rows: counters.succeeded + counters.failed - counters.cached,
@@ -120,6 +120,12 @@ export function pacesOf(jobs: readonly PastJob[], spec: Spec): readonly Pace[] {
     }))
     .filter(({ rows, activeMs }) => rows >= ENOUGH_FOR_PACE && activeMs > 0)
     .slice(0, MOST_JOBS)
+}
+
+/** Whether all of a job's rows were asked live, at the live pace: what waits for batches, or for room at flex, says nothing of that. */
+function wentLive({ route }: Job, { execution }: Spec): boolean {
+  if (execution.lane !== 'auto') return execution.lane === 'live'
+  return route?.chosen === 'live' && route.way === 'live'
 }
 
 /** What one job shows. */
@@ -180,7 +186,7 @@ async function rowsKept(read: () => Promise<readonly Row[]>): Promise<readonly R
 }
 
 /** At most `n` of the numbers below `total`, evenly spread. */
-function evenly(total: number, n: number): readonly number[] {
+export function evenly(total: number, n: number): readonly number[] {
   const count = Math.min(total, n)
   return Array.from({ length: count }, (_, at) => Math.floor(((at + 0.5) * total) / count))
 }

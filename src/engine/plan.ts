@@ -1,16 +1,14 @@
 import { isTerminal, type Job } from '../domain/job.ts'
-import type { LimitFigure } from '../domain/limit-text.ts'
-import type { Plan, PlanBinding } from '../domain/plan.ts'
+import type { Plan, PlanBinding, PlannedRoute, PlannedTime, PlannedUse } from '../domain/plan.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, Planned, PlanRequest } from '../engine.ts'
 import { fingerprint } from '../intake/fingerprint.ts'
 import { openSource } from '../intake/open-source.ts'
-import { GIVEN_LIMITS } from '../limit/demand.ts'
 import { priceHash } from '../plan/binding.ts'
 import { budgetFits } from '../plan/budget-fit.ts'
 import { checkSpec } from '../plan/check.ts'
-import { estimateTime } from '../plan/duration.ts'
 import { chooseEvidence, estimateUse } from '../plan/estimate.ts'
+import { BATCH_BOUND, timeOnRoute, useOnRoute } from '../plan/on-route.ts'
 import { planNotes } from '../plan/plan-notes.ts'
 import type { Tally } from '../plan/row-tally.ts'
 import { withoutPilot } from '../plan/without-pilot.ts'
@@ -18,9 +16,12 @@ import { loaded, readSpec } from '../spec/load.ts'
 import type { LoadedSpec } from '../spec/reading.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { historyOf, latestEnded, pacesOf, pastJobs, pilotEvidence } from './plan-history.ts'
+import { historyOf, latestEnded, pastJobs, pilotEvidence } from './plan-history.ts'
 import { type GoneOver, goOver } from './plan-rows.ts'
+import { liveTime, type RowEvidence } from './plan-time.ts'
+import { findWay } from './route.ts'
 import { priceOnLane } from './take-up.ts'
+import { turnaroundsOf } from './turnarounds.ts'
 
 /** What a plan asks of the engine around it: to run its pilot. */
 export interface PilotRunner {
@@ -62,7 +63,7 @@ export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: P
     ...(await historyOf(deps, past, spec.spec, price)),
   ]
   const evidence = chooseEvidence(candidates)
-  const use = estimateUse(tally, evidence, price)
+  const expected = await expect(deps, spec.spec, { tally, past, evidence }, estimateUse(tally, evidence, price))
   const plan: Plan = {
     id: `plan_${deps.runtime.uuid()}`,
     madeAtMs: deps.runtime.now(),
@@ -70,34 +71,38 @@ export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: P
     spec: summaryOf(spec.spec),
     priceSource: price?.source ?? null,
     rows: tally.rows,
-    use,
-    time: timeOf(deps, spec.spec, { tally, past, evidence, use }),
-    budget: budgetFits(spec.spec.budget, use),
+    ...expected,
+    budget: budgetFits(spec.spec.budget, expected.use),
     explanation: request.explain === true ? (gone.explainer?.finish() ?? { job: null, reasons: [] }) : null,
-    notes: planNotes(spec.spec, tally.rows, use),
+    notes: planNotes(spec.spec, { rows: tally.rows, ...expected }),
   }
   return { findings, plan, pilot }
 }
 
-/** How long the rows take; how long a batch takes nobody knows before. */
-function timeOf(deps: EngineDeps, spec: Spec, { tally, past, evidence, use }: Found): Plan['time'] {
-  if (spec.execution.lane === 'batch') return null
-  return estimateTime({
-    rows: tally.rows.toRun,
-    concurrency: inFlight(spec, tally),
-    paces: pacesOf(past, spec),
-    observations: evidence.observations,
-    pushBacks: evidence.pushBacks,
-    use,
-    limits: limitsOf(deps, spec),
-  })
+/** What the rows use, and how long they take: on the lane of the spec, or, where that is `auto`, on the way that it would take now. */
+async function expect(
+  deps: EngineDeps,
+  spec: Spec,
+  found: RowEvidence,
+  use: PlannedUse,
+): Promise<Pick<Plan, 'use' | 'time' | 'route'>> {
+  if (spec.execution.lane === 'batch') return { use, time: await batchTime(deps, spec, found), route: null }
+  const time = liveTime(deps, spec, found, use)
+  if (spec.execution.lane === 'live' || found.tally.rows.toRun === 0) return { use, time, route: null }
+  const route = await plannedRoute(deps, spec, found)
+  return { use: useOnRoute(use, route), time: timeOnRoute(time, route), route }
 }
 
-interface Found {
-  readonly tally: Tally
-  readonly past: Awaited<ReturnType<typeof pastJobs>>
-  readonly evidence: ReturnType<typeof chooseEvidence>
-  readonly use: Plan['use']
+/** As long as batches of the account took before; `null`: too few have been seen, or none is needed. */
+async function batchTime(deps: EngineDeps, spec: Spec, { tally }: RowEvidence): Promise<PlannedTime | null> {
+  const turnarounds = tally.rows.toRun === 0 ? null : await turnaroundsOf(deps, spec.model.target)
+  return turnarounds && { ms: turnarounds.ms, bound: BATCH_BOUND, basis: 'turnarounds' }
+}
+
+async function plannedRoute(deps: EngineDeps, spec: Spec, found: RowEvidence): Promise<PlannedRoute> {
+  const { deadlineMs = null } = spec.execution
+  const { way, why, ways } = await findWay(deps, spec, found, deadlineMs)
+  return { way, why, deadlineMs, ways }
 }
 
 /** What a plan of this spec would be bound to, now. Reads all of the input. */
@@ -123,30 +128,12 @@ async function afterPilot(deps: EngineDeps, spec: Spec, gone: GoneOver, job: Job
   )
 }
 
-/** Rows in flight at a time: as many as the spec allows, and as the chunks that are held have. */
-function inFlight({ execution }: Spec, { rows }: Tally): number {
-  const chunkRows = execution.chunkRows ?? Math.max(10, Math.min(200, Math.floor(rows.total / 20)))
-  return Math.min(execution.concurrency.max, execution.chunksInFlight * chunkRows)
-}
-
-/**
- * Limits of the account: what the spec gives, and what the provider has said, to a pilot above all. What was guessed from refusals is no figure
- * to plan with.
- */
-function limitsOf(deps: EngineDeps, { execution, model }: Spec): readonly LimitFigure[] {
-  const given = (Object.keys(GIVEN_LIMITS) as (keyof typeof GIVEN_LIMITS)[]).flatMap((name) => {
-    const limit = execution.limits[name]
-    return limit === null ? [] : [{ ...GIVEN_LIMITS[name], limit }]
-  })
-  const { limits } = deps.governor.state(deps.models.account(model.target))
-  return [...given, ...limits.filter(({ source }) => source === 'said')]
-}
-
-function summaryOf({ name, model }: Spec): Plan['spec'] {
+function summaryOf({ name, model, execution }: Spec): Plan['spec'] {
   return {
     name,
     model: model.target.id,
     params: model.target.params,
     fallbacks: model.fallback.map(({ target }) => target.id),
+    lane: execution.lane,
   }
 }

@@ -4,7 +4,7 @@ import { reportJson } from '../delivery/report-json.ts'
 import { reportMarkdown } from '../delivery/report-markdown.ts'
 import type { Job } from '../domain/job.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { specOf } from './take-up.ts'
+import { specOf } from './job-parts.ts'
 
 /** The completion report of a job as it stands. */
 export async function reportOf(deps: EngineDeps, job: Job, format: 'md' | 'json'): Promise<string> {

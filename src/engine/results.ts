@@ -10,9 +10,9 @@ import type { Spec } from '../domain/spec.ts'
 import type { FollowedRows, FollowRequest, ResultsRequest, ResultsWritten } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { readRows, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
 import type { Submission } from './submission.ts'
-import { readRows, specOf } from './take-up.ts'
 import { standsStill } from './watch.ts'
 
 /** How often a follower looks for chunks that were done. */

@@ -8,10 +8,11 @@ import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
 import { withModel } from '../spec/resolve-model.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { columnsOf, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
 import { assertKeepable } from './settings.ts'
 import type { Submission } from './submission.ts'
-import { columnsOf, openTargets, specOf } from './take-up.ts'
+import { openTargets } from './take-up.ts'
 
 /**
  * Opens a new round over the rows that match (see Engine.retry). The spec is the one the job ran with, or the file as it is now; `model` replaces

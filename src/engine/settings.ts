@@ -4,7 +4,7 @@ import type { Spec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
 import { budgetObstacles } from '../plan/check-budget.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { specOf } from './take-up.ts'
+import { specOf } from './job-parts.ts'
 
 /** Changes the settings of a job (see Engine.set). */
 export async function changeSettings(deps: EngineDeps, job: Job, settings: Partial<JobSettings>): Promise<void> {

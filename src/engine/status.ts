@@ -1,14 +1,16 @@
 import { limitsOf } from '../domain/budget.ts'
 import { viewBudget } from '../domain/budget-view.ts'
+import { deadlineAt } from '../domain/deadline.ts'
 import type { Cause } from '../domain/failure.ts'
-import { type Counters, isTerminal, type Job } from '../domain/job.ts'
+import { type Counters, isTerminal, isTrial, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
-import type { BatchFigures } from '../store/role/batches.ts'
 import type { Outlook } from '../store/role/budgets.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { exitCodeOf } from './exit-code.ts'
-import { batchPolicy, specOf } from './take-up.ts'
+import { specOf } from './job-parts.ts'
+import { batchPolicy } from './take-up.ts'
+import { turnaroundsOf } from './turnarounds.ts'
 
 /** How often a panel that is drawn four times a second looks anew where the budget stands, and the batches. */
 const OUTLOOK_MS = 1_000
@@ -34,7 +36,8 @@ export interface StatusReader {
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
   const specs = new Map<string, Spec>()
-  const batches = new Map<number, { readonly atMs: number; readonly figures: BatchFigures }>()
+  const batches = new Map<number, { readonly atMs: number; readonly inBatches: InBatches }>()
+  const rounds = new Map<string, number>()
   const outlooks = new Map<number, { readonly atMs: number; readonly outlook: Outlook }>()
   const causes = new Map<
     number,
@@ -57,13 +60,20 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
     return viewBudget(limits, seen.outlook, isTerminal(job.state))
   }
   const batchesOf = async (job: Job, spec: Spec, isLive: boolean) => {
-    if (batchPolicy(job, spec) === null || isTerminal(job.state)) return null
+    if (batchPolicy(job, spec) === null || isTerminal(job.state)) return NO_BATCHES
     const nowMs = deps.runtime.elapsed()
     const before = batches.get(job.jobNo)
-    if (isLive && before !== undefined && nowMs - before.atMs < OUTLOOK_MS) return before.figures
-    const figures = await deps.store.batches.outstanding(job.jobNo)
-    if (isLive) batches.set(job.jobNo, { atMs: nowMs, figures })
-    return figures
+    if (isLive && before !== undefined && nowMs - before.atMs < OUTLOOK_MS) return before.inBatches
+    const inBatches = await inBatchesOf(deps, job.jobNo, spec)
+    if (isLive) batches.set(job.jobNo, { atMs: nowMs, inBatches })
+    return inBatches
+  }
+  const deadlineOf = async (job: Job, { execution: { deadlineMs } }: Spec) => {
+    if (deadlineMs === undefined) return null
+    const key = `${job.jobNo}/${job.round}`
+    const beganMs = rounds.get(key) ?? (await deps.store.jobs.round(job.jobNo, job.round))?.atMs ?? job.createdAtMs
+    rounds.set(key, beganMs)
+    return deadlineAt(deadlineMs, beganMs, isTrial(job))
   }
   const causesOf = async (jobNo: number, failed: number) => {
     const known = causes.get(jobNo)
@@ -88,11 +98,22 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
         causes: await causesOf(jobNo, counters.failed),
         exitCode: exitCodeOf(job),
         model: spec.model.target.id,
-        lane: batchPolicy(job, spec) === null ? 'live' : 'batch',
-        batches: await batchesOf(job, spec, more.live !== undefined),
+        lane: batchPolicy(job, spec) === null ? 'live' : spec.execution.lane,
+        deadlineAtMs: await deadlineOf(job, spec),
+        ...(await batchesOf(job, spec, more.live !== undefined)),
         budget: await budgetOf(job, spec, more.live !== undefined),
       }
       return { ...status, live: more.live === undefined ? null : more.live(status) }
     },
   } satisfies StatusReader)
+}
+
+type InBatches = Pick<JobStatus, 'batches' | 'turnarounds'>
+
+const NO_BATCHES: InBatches = Object.freeze({ batches: null, turnarounds: null })
+
+async function inBatchesOf(deps: EngineDeps, jobNo: number, spec: Spec): Promise<InBatches> {
+  const batches = await deps.store.batches.outstanding(jobNo)
+  const isOut = batches.packed > 0 || batches.shards.length > 0
+  return { batches, turnarounds: isOut ? await turnaroundsOf(deps, spec.model.target) : null }
 }

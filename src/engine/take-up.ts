@@ -1,41 +1,20 @@
-import type { Chunk } from '../domain/chunk.ts'
 import { isTrial, type Job } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
-import type { Row } from '../domain/row.ts'
 import type { BatchSpec, Spec } from '../domain/spec.ts'
-import { SluiceError } from '../errors.ts'
-import { readChunk } from '../intake/read-chunk.ts'
 import type { Models } from '../provider/model.ts'
 import { answerScope } from '../reuse/answer-scope.ts'
 import { createRowProgram } from '../row/program.ts'
-import { specFromCanonical } from '../spec/canonical.ts'
 import type { JobRun, Rate, TargetRun } from '../worker/job-run.ts'
 import type { EngineDeps } from './engine-deps.ts'
-
-/** The spec version that a job runs with now, as it was submitted. */
-export async function specOf(deps: Pick<EngineDeps, 'store'>, job: Job): Promise<Spec> {
-  const canonical = await deps.store.specs.get(job.tenantNo, job.specHash)
-  if (canonical === null) throw new SluiceError('internal', `spec ${job.specHash} of ${job.id} is not in the store`)
-  return specFromCanonical(canonical)
-}
-
-/** Names of the input's columns, as intake found them. */
-export function columnsOf(job: Job): readonly string[] {
-  return job.input?.columns ?? []
-}
-
-/** Reads a chunk's rows back from the snapshot. */
-export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, chunk: Chunk): Promise<readonly Row[]> {
-  const columns = columnsOf(job)
-  // A job that ended before its input was read to the end knows no columns.
-  const key = spec.input.key === null ? -1 : columns.indexOf(spec.input.key)
-  return readChunk(deps.blob, chunk, columns, key < 0 ? null : key)
-}
+import { columnsOf, specOf } from './job-parts.ts'
+import { routeOf } from './route.ts'
 
 /** A model of a spec, and what it charges. */
-type OpenTarget = Omit<TargetRun, 'priceNo' | 'batch'> & {
+type OpenTarget = Omit<TargetRun, 'priceNo' | 'batch' | 'flex'> & {
   /** What a request costs that goes by batch; `null`: it has no batch API. */
   readonly batch: Pick<Rate, 'price'> | null
+  /** What a request costs that goes as flex; `null`: its provider offers no such thing. */
+  readonly flex: Pick<Rate, 'price'> | null
 }
 
 /** The models of a spec, the spec's own at -1. Throws SluiceError `credentials_missing` when a key is not set. */
@@ -47,34 +26,39 @@ export function openTargets(deps: Pick<EngineDeps, 'models'>, spec: Spec): Reado
       models.open(target)
       const [account, cachesFrom] = [models.account(target), models.cachesFrom(target)]
       const live = models.price(target, price)
-      const batch = batchRate(live, models.batches(target))
-      return [index - 1, { modelId: target.id, account, cachesFrom, price: live, batch }]
+      const [batch, flex] = [laneRate(live, models.batches(target)), laneRate(live, models.flex(target))]
+      return [index - 1, { modelId: target.id, account, cachesFrom, price: live, batch, flex }]
     }),
   )
 }
 
-function batchRate(live: Price | null, batches: ReturnType<Models['batches']>): OpenTarget['batch'] {
-  if (batches === null) return null
-  return { price: live === null ? null : { ...live, lanePermille: batches.priceLanePermille } }
+function laneRate(live: Price | null, lane: ReturnType<Models['batches']>): OpenTarget['batch'] {
+  if (lane === null) return null
+  return { price: live === null ? null : { ...live, lanePermille: lane.priceLanePermille } }
 }
 
-/** What the spec's own model charges on the spec's lane; `null`: no price is known. */
+/** What the spec's own model charges on the spec's lane, live where that is to be chosen; `null`: no price is known. */
 export function priceOnLane({ models }: Pick<EngineDeps, 'models'>, { model, execution }: Spec): Price | null {
   const live = models.price(model.target, model.price)
-  if (execution.lane === 'live') return live
-  return batchRate(live, models.batches(model.target))?.price ?? live
+  if (execution.lane !== 'batch') return live
+  return laneRate(live, models.batches(model.target))?.price ?? live
 }
 
 /** The models of a spec, with the prices written down that their attempts will name. */
-async function pricedTargets(deps: EngineDeps, spec: Spec, byBatch: boolean): Promise<ReadonlyMap<number, TargetRun>> {
+async function pricedTargets(
+  deps: EngineDeps,
+  spec: Spec,
+  uses: { readonly batch: boolean; readonly flex: boolean },
+): Promise<ReadonlyMap<number, TargetRun>> {
   const numbered = async ({ price }: Pick<Rate, 'price'>): Promise<Rate> => ({
     price,
     priceNo: price === null ? null : await deps.store.costs.priceNo(price),
   })
   const targets = new Map<number, TargetRun>()
   for (const [index, target] of openTargets(deps, spec)) {
-    const batch = byBatch && target.batch !== null ? await numbered(target.batch) : null
-    targets.set(index, { ...target, ...(await numbered(target)), batch })
+    const batch = uses.batch && target.batch !== null ? await numbered(target.batch) : null
+    const flex = uses.flex && target.flex !== null ? await numbered(target.flex) : null
+    targets.set(index, { ...target, ...(await numbered(target)), batch, flex })
   }
   return targets
 }
@@ -90,17 +74,21 @@ export async function takeUp(deps: EngineDeps, job: Job): Promise<JobRun> {
   const columns = columnsOf(job)
   const progress = await deps.store.jobs.progress(job.jobNo)
   const round = await deps.store.jobs.round(job.jobNo, job.round)
+  const roundBeganMs = round?.atMs ?? job.createdAtMs
   const batch = batchPolicy(job, spec)
+  const isRouted = spec.execution.lane === 'auto' && !isTrial(job)
+  const route = isRouted ? await routeOf(deps, job, spec, roundBeganMs) : null
   return {
     job,
-    roundBeganMs: round?.atMs ?? job.createdAtMs,
+    roundBeganMs,
     spec,
     settings: job.settings,
     dayNano: (await deps.store.jobs.controls([job.jobNo]))[0]?.dayNano ?? null,
     columns,
     program: createRowProgram(spec, columns),
-    targets: await pricedTargets(deps, spec, batch !== null),
+    targets: await pricedTargets(deps, spec, { batch: batch !== null, flex: isRouted }),
     batch,
+    route,
     answerScope: answerScope(spec.execution.cache, job.specName, job.jobNo),
     fallbackRows: progress.counters.fallback,
     ended: { ok: 0, failed: 0 },

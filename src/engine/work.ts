@@ -2,15 +2,17 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
+import { flexAccount } from '../limit/flex-account.ts'
 import { serveDuties } from '../worker/duties.ts'
 import type { Worker } from '../worker/worker.ts'
 import { batchDuty } from './batch-duty.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { enterFleet, type FleetWorker, type WorkDeps } from './enter-fleet.ts'
 import { bringIn } from './intake.ts'
+import { specOf } from './job-parts.ts'
 import { type Meter, startMeter } from './meter.ts'
 import { rowsEnded, type StatusReader } from './status.ts'
-import { batchPolicy, openTargets, specOf } from './take-up.ts'
+import { batchPolicy, openTargets } from './take-up.ts'
 
 /** How often a panel hears. */
 const STATUS_MS = 250
@@ -132,6 +134,7 @@ function liveOf(
   const { view } = worker
   const note = meter.note()
   const rate = meter.rowsPerSecond
+  const isFlex = status.job.route?.way === 'flex'
   const left = status.job.rowsTotal - status.rowsDone
   const waiting = note !== null && view.inFlight === 0
   const working = waiting ? 'waiting' : 'working'
@@ -145,13 +148,20 @@ function liveOf(
           ? 'finalizing'
           : working,
     inFlight: view.inFlight,
-    concurrency: deps.governor.state(account).concurrency,
+    concurrency: deps.governor.state(isFlex ? flexAccount(account) : account).concurrency,
     rowsPerSecond: rate,
     tokensPerMinute: meter.tokensPerMinute,
     // Rows come back from batches all at once: how fast the last ones came says nothing of the next.
-    etaMs: rate > 0 && left > 0 && status.batches === null ? (left / rate) * 1000 : null,
+    etaMs: rate > 0 && left > 0 && !isInBatches(status) ? (left / rate) * 1000 : null,
     retrying: meter.retrying,
     lastCommitMs: view.lastCommitMs,
     note,
   }
+}
+
+/** Whether rows are in batches, or are to go there. */
+function isInBatches({ job, batches }: Omit<JobStatus, 'live'>): boolean {
+  if (batches === null) return false
+  const { packed, shards } = batches
+  return packed > 0 || shards.length > 0 || (job.route?.way ?? 'batch') === 'batch'
 }

@@ -1,3 +1,4 @@
+import { removeRequests, removeSpentResults } from '../batch/batch-files.ts'
 import { measureGates } from '../domain/gates.ts'
 import { isTrial } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
@@ -6,7 +7,8 @@ import type { JobDeps } from './job-deps.ts'
 
 /**
  * Ends a round whose rows all have outcomes: writes the results where the spec says, measures the gates, and makes the job `completed` or
- * `failed`. Called at least once per round; only the first to get through changes anything. Once `signal` aborts it rejects, with nothing decided.
+ * `failed`. What a job has sent and got by batch goes when it is completed without a row that failed, and stays else. Called at least once per
+ * round; only the first to get through changes anything. Once `signal` aborts it rejects, with nothing decided.
  */
 export async function finalize(deps: JobDeps, jobNo: number, round: number, signal: AbortSignal): Promise<void> {
   const { store, runtime } = deps
@@ -29,6 +31,10 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
   signal.throwIfAborted()
   const reason = broken !== null ? 'error' : missed.length > 0 ? 'gate' : null
   const detail = broken ?? (missed.map((gate) => `${gate.gate}: ${gate.message}`).join('; ') || null)
+  const { failed, cancelled } = progress.counters
+  const isClean = reason === null && failed + cancelled === 0
+  // Before the job is over: whoever is killed meanwhile is called again.
+  if (isClean) await removeRequests(deps.blob, job.id)
   const changed = await store.write(async (tx) => {
     await store.budgets.clear(tx, jobNo)
     return changeAndTell(deps, tx, job, ['finalizing'], {
@@ -38,5 +44,8 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
       atMs: runtime.now(),
     })
   })
-  if (changed) await deps.keepReport(job)
+  if (!changed) return
+  await deps.keepReport(job)
+  // Whose results they are besides is known for sure only now. What a crash leaves here, a batcher finds.
+  if (isClean) await removeSpentResults({ blob: deps.blob, batches: store.batches }, { jobNo })
 }

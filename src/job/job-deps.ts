@@ -1,3 +1,4 @@
+import type { Blob } from '../blob/blob.ts'
 import type { Chunk, ChunkRef } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Row } from '../domain/row.ts'
@@ -10,6 +11,7 @@ import type { Store } from '../store/store.ts'
 export interface JobDeps {
   readonly store: Store
   readonly queue: Queue
+  readonly blob: Pick<Blob, 'removeAll'>
   readonly runtime: Runtime
   /** Whether a worker's process is known to be dead. */
   readonly isGone: (workerId: string) => Promise<boolean>

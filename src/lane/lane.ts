@@ -8,6 +8,12 @@ export interface Lane {
   /** Sends one request and waits for what comes back. Never rejects for what a provider does. */
   send(
     request: ModelRequest,
-    options: { readonly attemptId: string; readonly timeoutMs: number; readonly signal: AbortSignal },
+    options: {
+      readonly attemptId: string
+      readonly timeoutMs: number
+      readonly signal: AbortSignal
+      /** As in `CompleteOptions`. */
+      readonly tier?: 'flex'
+    },
   ): Promise<Completion>
 }

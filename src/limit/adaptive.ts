@@ -1,15 +1,27 @@
 import type { Cause } from '../domain/failure.ts'
 import type { Runtime } from '../runtime.ts'
 import { backoffMs } from './backoff.ts'
-import { type Breaker, CLOSED, downFor, failed, speaksOfOutage } from './breaker.ts'
+import {
+  type Breaker,
+  CLOSED,
+  downFor,
+  failed,
+  isRefusing,
+  OUTAGE_PATIENCE_MS,
+  REFUSAL_PATIENCE_MS,
+  speaksOfOutage,
+} from './breaker.ts'
 import type { Demand } from './demand.ts'
 import { createEstimator, type RequestSize } from './estimate.ts'
+import { isFlexAccount, limitedAccount } from './flex-account.ts'
 import type { Ceiling, Down, Governor, GovernorState, Slot, SlotResult } from './governor.ts'
 import { answered, cameBack, type Load, pushedBack, startLoad, withMaxLoad } from './load.ts'
 import type { Draw, LimitInForce, Share } from './share.ts'
 
 interface Account {
   readonly name: string
+  /** The account whose limits it draws on; most often itself. */
+  readonly limited: string
   load: Load
   breaker: Breaker
   inFlight: number
@@ -73,7 +85,7 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
     const known = accounts.get(name)
     if (known !== undefined) return known
     const rest = { breaker: CLOSED, inFlight: 0, hold: null, pushBacks: 0, cancelWake: null }
-    const account: Account = { name, load: startLoad(options.defaultMax), ...rest }
+    const account: Account = { name, limited: limitedAccount(name), load: startLoad(options.defaultMax), ...rest }
     accounts.set(name, account)
     return account
   }
@@ -100,9 +112,12 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
     hold(account, { untilMs: now + Math.max(backoff, retryAfterMs ?? 0), cause, asked: retryAfterMs !== null })
   }
   const pushBack = (account: Account, cause: Cause, retryAfterMs: number | null, sentAtMs: number, now: number) => {
+    // Flex is refused now and then however little is in flight: such a row waits by itself.
+    const isStray = isFlexAccount(account.name) && cause === 'overloaded' && !isRefusing(account.breaker)
+    if (isStray && retryAfterMs === null) return
     // A limit that is known says how fast to send: how many are in flight has nothing to do with it.
     const isPaced =
-      cause === 'rate_limited' && share.state(account.name).limits.some(({ source }) => source !== 'given')
+      cause === 'rate_limited' && share.state(account.limited).limits.some(({ source }) => source !== 'given')
     const cutAt = account.load.concurrency.cutAtMs
     if (!isPaced && !account.breaker.open) account.load = pushedBack(account.load, sentAtMs, now)
     if (isPaced || account.load.concurrency.cutAtMs !== cutAt) account.pushBacks += 1
@@ -150,7 +165,9 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
       },
     }
   }
-  const stopListening = share.onRoom(announce)
+  const stopListening = share.onRoom((limited) => {
+    for (const account of [...accounts.values()]) if (account.limited === limited) announce(account.name)
+  })
 
   return Object.freeze({
     take(name: string, size: RequestSize): Slot | null {
@@ -158,22 +175,22 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
       if (account.hold !== null) return null
       if (account.inFlight >= (account.breaker.open ? 1 : account.load.concurrency.limit)) return null
       const demand = estimator.estimate(size)
-      const draw = share.take(name, demand)
+      const draw = share.take(account.limited, demand)
       if (draw !== null) return slotOf(account, size, demand, draw)
-      const { bound, untilMs } = share.state(name)
+      const { bound, untilMs } = share.state(account.limited)
       if (bound !== null) options.onBound?.(name, bound, untilMs ?? runtime.now())
       return null
     },
     bound(name: string, { concurrency, limits }: Ceiling) {
       const account = of(name)
-      share.limit(name, limits)
+      share.limit(account.limited, limits)
       if (account.load.concurrency.max === concurrency) return
       account.load = withMaxLoad(account.load, concurrency)
       announce(name)
     },
     state(name: string): GovernorState {
       const account = of(name)
-      const { limits, bound } = share.state(name)
+      const { limits, bound } = share.state(account.limited)
       return {
         inFlight: account.inFlight,
         concurrency: account.load.concurrency.limit,
@@ -188,7 +205,7 @@ export function createAdaptiveGovernor(options: GovernorOptions): Governor {
     forgiveOutage(name: string) {
       const account = of(name)
       account.breaker = CLOSED
-      share.forgive(name)
+      share.forgive(account.limited)
       if (account.hold !== null && account.hold.untilMs - runtime.now() > LONG_WAIT_MS) letGo(account)
     },
     onRoom(listener: (account: string) => void) {
@@ -209,9 +226,9 @@ function usedOf(demand: Demand, { cause, usage }: SlotResult): Demand {
 }
 
 /** Nobody is waited for that is still on the way: what it brings may be an answer. */
-function downOf({ name, inFlight, hold, breaker }: Account, share: Share, nowMs: number): Down | null {
+function downOf({ name, limited, inFlight, hold, breaker }: Account, share: Share, nowMs: number): Down | null {
   if (inFlight > 0) return null
-  const { bound, untilMs } = share.state(name)
+  const { bound, untilMs } = share.state(limited)
   const limitMs = untilMs === null ? 0 : untilMs - nowMs
   const heldMs = hold === null ? 0 : hold.untilMs - nowMs
   const forMs = breaker.sinceMs === null ? 0 : nowMs - breaker.sinceMs
@@ -219,6 +236,6 @@ function downOf({ name, inFlight, hold, breaker }: Account, share: Share, nowMs:
   if (hold?.asked === true && heldMs > LONG_WAIT_MS) return { cause: hold.cause, forMs, waitMs: heldMs, limit: bound }
   // A wait that the provider named, and that is not too long, is sat out.
   if (hold?.asked === true && heldMs > PROBE_CAP_MS) return null
-  const outMs = downFor(breaker, nowMs)
-  return outMs === null ? null : { cause: hold?.cause ?? null, forMs: outMs, waitMs: null, limit: null }
+  const outMs = downFor(breaker, nowMs, isFlexAccount(name) ? OUTAGE_PATIENCE_MS : REFUSAL_PATIENCE_MS)
+  return outMs === null ? null : { cause: breaker.cause, forMs: outMs, waitMs: null, limit: null }
 }

@@ -11,6 +11,8 @@ export interface Breaker {
   /** When the current run of failures began. */
   readonly sinceMs: number | null
   readonly open: boolean
+  /** Of the last failure; `null`: there is none. */
+  readonly cause: Cause | null
 }
 
 /** This many failures in a row, over at least `OUTAGE_SPAN_MS`, are an outage. */
@@ -24,7 +26,13 @@ export const OUTAGE_PATIENCE_MS = 300_000
 /** One that is there and refuses everything does so sooner: within the minute, the beat that notices included. */
 export const REFUSAL_PATIENCE_MS = 40_000
 
-export const CLOSED: Breaker = Object.freeze({ failuresInARow: 0, refusalsInARow: 0, sinceMs: null, open: false })
+export const CLOSED: Breaker = Object.freeze({
+  failuresInARow: 0,
+  refusalsInARow: 0,
+  sinceMs: null,
+  open: false,
+  cause: null,
+})
 
 const REFUSED: ReadonlySet<Cause> = new Set<Cause>(['rate_limited', 'overloaded'])
 
@@ -37,7 +45,12 @@ export function failed(state: Breaker, cause: Cause, nowMs: number): Breaker {
   const opens =
     (failuresInARow >= OUTAGE_FAILURES && spanMs >= OUTAGE_SPAN_MS) ||
     (refusalsInARow >= REFUSALS && spanMs >= REFUSALS_SPAN_MS)
-  return { failuresInARow, refusalsInARow, sinceMs, open: state.open || opens }
+  return { failuresInARow, refusalsInARow, sinceMs, open: state.open || opens, cause }
+}
+
+/** Whether refusals come one after the other, with no answer between them. */
+export function isRefusing(state: Breaker): boolean {
+  return state.refusalsInARow >= REFUSALS
 }
 
 /** Whether a failure now is more likely the provider's than the row's: from the sixteenth in a row on, before the breaker stands open. */
@@ -46,8 +59,8 @@ export function speaksOfOutage(state: Breaker): boolean {
 }
 
 /** For how long the provider has been out, where that has outlasted all patience; `null`: it is there, or may come back. */
-export function downFor(state: Breaker, nowMs: number): number | null {
+export function downFor(state: Breaker, nowMs: number, refusalPatienceMs = REFUSAL_PATIENCE_MS): number | null {
   if (!state.open || state.sinceMs === null) return null
   const forMs = nowMs - state.sinceMs
-  return forMs >= (state.refusalsInARow >= REFUSALS ? REFUSAL_PATIENCE_MS : OUTAGE_PATIENCE_MS) ? forMs : null
+  return forMs >= (isRefusing(state) ? refusalPatienceMs : OUTAGE_PATIENCE_MS) ? forMs : null
 }

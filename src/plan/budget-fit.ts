@@ -1,4 +1,5 @@
-import type { BudgetFit, Fit, PlannedUse, Range } from '../domain/plan.ts'
+import type { BudgetFit, Fit, PlannedUse } from '../domain/plan.ts'
+import type { Range } from '../domain/range.ts'
 import type { BudgetSpec } from '../domain/spec.ts'
 
 /** How each limit of the budget stands to what is expected; one that cannot be judged, for want of a price, may not fit. */

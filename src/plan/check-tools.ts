@@ -23,4 +23,6 @@ export interface CheckTools {
   price(target: ModelTarget, own: PriceSpec | null): Price | null
   /** Whether its provider has a batch API that sluice knows. */
   hasBatches(target: ModelTarget): boolean
+  /** Whether it takes slow requests at the price of a batch, as far as sluice knows. */
+  hasFlex(target: ModelTarget): boolean
 }

@@ -1,5 +1,6 @@
 import { type LimitFigure, limitText } from '../domain/limit-text.ts'
-import type { PlannedTime, PlannedUse, Range } from '../domain/plan.ts'
+import type { PlannedTime, PlannedUse } from '../domain/plan.ts'
+import type { Range } from '../domain/range.ts'
 import { CUT_FACTOR, START_LIMIT } from '../limit/concurrency.ts'
 import type { Evidence } from './estimate.ts'
 import type { Observation } from './observation.ts'

@@ -1,5 +1,6 @@
 import type { Price } from '../domain/money.ts'
-import type { Basis, PlannedUse, Range } from '../domain/plan.ts'
+import type { Basis, PlannedUse } from '../domain/plan.ts'
+import type { Range } from '../domain/range.ts'
 import { costOf, worstUsage } from '../domain/usage.ts'
 import type { Observation } from './observation.ts'
 import { FEWEST_ROWS, type Population, predictSum, type Sized } from './prediction.ts'

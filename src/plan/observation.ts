@@ -1,6 +1,6 @@
 import type { NanoUsd, Price } from '../domain/money.ts'
 import type { StoredOutcome } from '../domain/stored.ts'
-import { costOf } from '../domain/usage.ts'
+import { costOf, type Usage } from '../domain/usage.ts'
 
 /** What one row used that was asked: over all attempts of its round, the useless ones included. */
 export interface Observation {
@@ -10,6 +10,9 @@ export interface Observation {
   readonly outputTokens: number
   /** At today's price; `null`: no price is known. */
   readonly costNano: NanoUsd | null
+  /** The same, had nothing of it been in its provider's cache of prompts. */
+  readonly uncachedNano: NanoUsd | null
+  /** `null`: not known, or it went by batch. */
   readonly latencyMs: number | null
 }
 
@@ -35,6 +38,13 @@ export function observe(outcome: StoredOutcome, size: number, rates: Rates): Obs
     reasoningTokens: 0,
   }
   // A fallback has another price: what was booked then is nearer.
-  const costNano = outcome.fallback ? (outcome.costNano ?? null) : costOf(usage, rates.price)
-  return { size, inputTokens, outputTokens, costNano, latencyMs }
+  const costAs = (used: Usage) => (outcome.fallback ? (outcome.costNano ?? null) : costOf(used, rates.price))
+  return {
+    size,
+    inputTokens,
+    outputTokens,
+    costNano: costAs(usage),
+    uncachedNano: costAs({ ...usage, cachedInputTokens: 0, cacheWriteTokens: 0 }),
+    latencyMs: lane === 'batch' ? null : latencyMs,
+  }
 }

@@ -1,4 +1,4 @@
-import type { Range } from '../domain/plan.ts'
+import type { Range } from '../domain/range.ts'
 
 /** One row that was asked: how large its request was, and what it used of something. */
 export interface Sized {

@@ -1,5 +1,6 @@
 import type { LanguageModelV4GenerateResult } from '@ai-sdk/provider'
-import type { Finish } from '../domain/completion.ts'
+import type { Finish, ServedTier } from '../domain/completion.ts'
+import { servedTier } from './flex.ts'
 import { isRecord, listIn, recordIn, textIn } from './json.ts'
 
 /** What the raw body of an answer tells, where the AI SDK tells less or cannot read it at all. */
@@ -12,6 +13,8 @@ export interface RawAnswer {
   readonly text: string | null
   /** The model that answered. */
   readonly model: string | null
+  /** The service tier it was answered at. */
+  readonly tier: ServedTier | null
 }
 
 export type AnswerReader = (body: unknown) => RawAnswer
@@ -39,6 +42,7 @@ export function readChat(body: unknown): RawAnswer {
     error: failed ? (choice.error ?? { message: 'the answer ended in an error' }) : null,
     text: textIn(message, 'content'),
     model: textIn(body, 'model'),
+    tier: servedTier(textIn(body, 'service_tier')),
   }
 }
 
@@ -56,6 +60,7 @@ export function readResponses(body: unknown): RawAnswer {
     error: held ?? (unfinished ? { message: `the response is ${status}, not an answer` } : null),
     text: texts.length === 0 ? null : texts.join(''),
     model: textIn(body, 'model'),
+    tier: servedTier(textIn(body, 'service_tier')),
   }
 }
 
@@ -68,12 +73,13 @@ function responsesFinish(parts: readonly unknown[], status: string | null, reaso
 /** Anthropic's messages. */
 export function readAnthropic(body: unknown): RawAnswer {
   const refused = textIn(body, 'stop_reason') === 'refusal'
-  return { finish: refused ? 'refusal' : null, error: null, text: null, model: textIn(body, 'model') }
+  return { finish: refused ? 'refusal' : null, error: null, text: null, model: textIn(body, 'model'), tier: null }
 }
 
 /** Gemini's generateContent. */
 export function readGemini(body: unknown): RawAnswer {
-  return { finish: null, error: null, text: null, model: textIn(body, 'modelVersion') }
+  const tier = servedTier(textIn(recordIn(body, 'usageMetadata'), 'serviceTier'))
+  return { finish: null, error: null, text: null, model: textIn(body, 'modelVersion'), tier }
 }
 
 /** How the AI SDK says that an answer ended, in our words. */

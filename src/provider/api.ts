@@ -4,6 +4,7 @@ import { type AnswerReader, readAnthropic, readChat, readGemini, readResponses }
 import { ANTHROPIC_RULES } from './anthropic.ts'
 import { COMPATIBLE_RULES } from './compatible.ts'
 import { type CallSettings, plainSettings } from './encode.ts'
+import type { FlexOptions } from './flex.ts'
 import { GOOGLE_RULES } from './google.ts'
 import {
   ANTHROPIC_HEADERS,
@@ -31,6 +32,8 @@ export interface Api {
   readonly read: AnswerReader
   /** Asks for the prompt's beginning to be kept; `null`: its providers keep it by themselves, or not at all. */
   readonly cacheMark: CacheMark | null
+  /** Asks for the request to go as flex; `null`: there is no word for it. */
+  readonly flex: FlexOptions | null
   /** The shortest answer it could give; with it, a request is encoded without being sent. */
   readonly sample: unknown
 }
@@ -60,6 +63,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     headers: OPENAI_HEADERS,
     read: readChat,
     cacheMark: null,
+    flex: { openai: { serviceTier: 'flex' } },
     sample: CHAT_SAMPLE,
   },
   'openai-responses': {
@@ -69,6 +73,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     headers: OPENAI_HEADERS,
     read: readResponses,
     cacheMark: null,
+    flex: { openai: { serviceTier: 'flex' } },
     sample: { id: 'resp_0', created_at: 0, model: '', status: 'completed', output: [] },
   },
   anthropic: {
@@ -78,6 +83,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     headers: ANTHROPIC_HEADERS,
     read: readAnthropic,
     cacheMark: ANTHROPIC_MARK,
+    flex: null,
     sample: {
       type: 'message',
       id: 'msg_0',
@@ -95,6 +101,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     headers: GOOGLE_HEADERS,
     read: readGemini,
     cacheMark: null,
+    flex: { google: { serviceTier: 'flex' } },
     sample: { candidates: [{ content: { role: 'model', parts: [{ text: '{}' }] }, finishReason: 'STOP' }] },
   },
   'openai-compatible': {
@@ -104,6 +111,7 @@ const APIS: Readonly<Record<ApiName, Api>> = {
     headers: COMPATIBLE_HEADERS,
     read: readChat,
     cacheMark: null,
+    flex: { compatible: { service_tier: 'flex' } },
     sample: CHAT_SAMPLE,
   },
 }

@@ -14,6 +14,8 @@ export interface Refusal {
   readonly quota: Quota | null
   /** The server will not take the output schema; asked without, it may answer. */
   readonly aboutSchema: boolean
+  /** The server will not take the service tier; asked without, it may answer. */
+  readonly aboutTier: boolean
 }
 
 /** The failure in a reply whose status says that there is one. The provider's codes come before anything its status suggests. */
@@ -27,6 +29,7 @@ export function classifyRefusal(rules: readonly Rule[], reply: WireReply, secret
       bodyWaitMs: null,
       quota: null,
       aboutSchema: false,
+      aboutTier: false,
     }
   }
   return refusalOf(rules, readProblem(status, textOf(reply)), status, secret)
@@ -43,6 +46,7 @@ export function classifyOddReply(rules: readonly Rule[], reply: WireReply, secre
     bodyWaitMs: null,
     quota: null,
     aboutSchema: false,
+    aboutTier: false,
   })
   if (body.trim() === '') return odd('the reply is empty', true)
   if (isHtml(body)) return odd(`the reply is ${cleanMessage(body, secret)}; is model.base_url right?`, true)
@@ -84,7 +88,13 @@ function refusalOf(rules: readonly Rule[], problem: Problem, status: number, sec
     retryable: rule.retryable ?? true,
   })
   const { retryAfterMs: bodyWaitMs, quota } = problem
-  return { failure: told, bodyWaitMs, quota, aboutSchema: rule.aboutSchema === true }
+  return {
+    failure: told,
+    bodyWaitMs,
+    quota,
+    aboutSchema: rule.aboutSchema === true,
+    aboutTier: rule.aboutTier === true,
+  }
 }
 
 /** `HTTP 429 rate_limit_exceeded: Rate limit reached for …` */

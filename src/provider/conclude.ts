@@ -2,10 +2,11 @@ import { AISDKError, type LanguageModelV4GenerateResult } from '@ai-sdk/provider
 import type { Completion } from '../domain/completion.ts'
 import { type Failure, failure } from '../domain/failure.ts'
 import type { Usage } from '../domain/usage.ts'
-import { toFinish, toText } from './answer.ts'
+import { type RawAnswer, toFinish, toText } from './answer.ts'
 import type { Api } from './api.ts'
 import { type Call, RefusedReply } from './call.ts'
 import { classifyHeldError, classifyOddReply, classifyRefusal } from './classify.ts'
+import { servedTier } from './flex.ts'
 import { type BodyLimits, NOTHING_TOLD, readLimits } from './headers.ts'
 import { parseJson, textIn } from './json.ts'
 import { cleanMessage } from './message.ts'
@@ -35,7 +36,8 @@ export function concludeAnswer(result: LanguageModelV4GenerateResult, ended: End
   const { api, call, key } = ended
   const body = result.response?.body
   const raw = api.read(body)
-  const common = commonOf(ended, addUsage(call.earlierUsage(), usageIn(body)), raw.model, result.response?.id ?? null)
+  const usage = addUsage(call.earlierUsage(), usageIn(body))
+  const common = commonOf(ended, usage, raw, result.response?.id ?? null)
   if (raw.error !== null) {
     const told = classifyHeldError(api.rules, raw.error, call.reply()?.status ?? 200, key)
     return { ok: false, failure: told.failure, ...common }
@@ -52,7 +54,7 @@ export function concludeFailure(thrown: unknown, ended: Ended): Concluded {
 function withoutReply(thrown: unknown, ended: Ended): Concluded {
   const { call, key } = ended
   if (call.request() === null && call.endedBy() === null && !AISDKError.isInstance(thrown)) throw thrown
-  const common = commonOf(ended, call.earlierUsage(), null, null)
+  const common = commonOf(ended, call.earlierUsage(), NOTHING_SAID, null)
   return { completion: { ok: false, failure: whyNoReply(thrown, call, key), ...common }, aboutSchema: false }
 }
 
@@ -75,31 +77,41 @@ function withReply(thrown: unknown, reply: WireReply, ended: Ended): Concluded {
   const id = textIn(body, 'request_id') ?? textIn(body, 'id')
   if (!refused && raw.error === null && raw.finish !== null && (raw.text !== null || raw.finish === 'content_filter')) {
     // The SDK stumbles over some detail, such as a filtered answer without any message, in what is an answer all the same.
-    const common = commonOf(ended, usage, raw.model, id)
+    const common = commonOf(ended, usage, raw, id)
     return { completion: { ok: true, text: raw.text ?? '', finish: raw.finish, ...common }, aboutSchema: false }
   }
   const classify = refused ? classifyRefusal : classifyOddReply
   const told = classify(api.rules, reply, key)
-  const common = commonOf(ended, usage, raw.model, id, told)
+  const common = commonOf(ended, usage, raw, id, told)
   const retryAfterMs = common.limits?.retryAfterMs ?? null
-  const completion: Completion = { ok: false, failure: { ...told.failure, retryAfterMs }, ...common }
+  const completion: Completion = {
+    ok: false,
+    failure: { ...told.failure, retryAfterMs },
+    ...common,
+    ...(told.aboutTier && { tierRefused: true }),
+  }
   return { completion, aboutSchema: told.aboutSchema }
 }
+
+/** What an answer says of itself where there is none. */
+const NOTHING_SAID = Object.freeze({ model: null, tier: null })
 
 function commonOf(
   ended: Ended,
   usage: Usage | null,
-  modelAnswered: string | null,
+  said: Pick<RawAnswer, 'model' | 'tier'>,
   idInBody: string | null,
   told: BodyLimits = NOTHING_TOLD,
 ) {
   const reply = ended.call.reply()
+  const tier = said.tier ?? servedTier(reply?.headers['x-gemini-service-tier'])
   return {
     usage,
     limits: reply === null ? null : readLimits(ended.api.headers, reply, ended.nowMs, told),
     providerRequestId: (reply === null ? null : requestIdIn(reply)) ?? idInBody,
     latencyMs: ended.latencyMs,
-    modelAnswered,
+    modelAnswered: said.model,
+    ...(tier !== null && { tier }),
   }
 }
 

@@ -1,10 +1,11 @@
-import { BY_STATUS, type Rule, SCHEMA_REFUSED } from './rule.ts'
+import { BY_STATUS, type Rule, SCHEMA_REFUSED, TIER_REFUSED } from './rule.ts'
 
 /**
  * Gemini's errors (ai.google.dev/gemini-api/docs/troubleshooting), by google.rpc code and ErrorInfo reason. “You exceeded your
  * current quota” is also what a limit per minute says here: only a quota per day, a limit of 0 or spent credit is an end.
  */
 export const GOOGLE_RULES: readonly Rule[] = [
+  TIER_REFUSED,
   { code: ['api_key_invalid', 'api_key_expired', 'service_disabled', 'consumer_suspended'], cause: 'credentials' },
   {
     status: [400, 401, 403],

@@ -7,6 +7,7 @@ import { createBatchCodec } from './batch-codec.ts'
 import { asSignal, type Call, callFetch, openCall, stagedCall } from './call.ts'
 import { concludeAnswer, concludeFailure, type Ended } from './conclude.ts'
 import { type CallSettings, PLAIN_TEXT, toCallOptions } from './encode.ts'
+import { asFlex } from './flex.ts'
 import type { CompleteOptions, Model, Preview } from './model.ts'
 import { type AskedSchema, createSchemaLevels } from './schema-levels.ts'
 import type { Exchange, WireReply } from './wire.ts'
@@ -48,20 +49,27 @@ export function createLiveModel(settings: LiveModelSettings): Model {
     return made
   }
 
-  const generate = async (request: ModelRequest, asked: AskedSchema | null, call: Call) => {
+  const generate = async (request: ModelRequest, asked: AskedSchema | null, call: Call, isFlex = false) => {
     const sdk = await connecting
-    const options = settingsOf(request.target.params, sdk)
+    const plain = settingsOf(request.target.params, sdk)
+    const options = isFlex && api.flex !== null ? asFlex(plain, api.flex) : plain
     const mark = mayHaveFixed(request, settings.cachesFrom) ? api.cacheMark : null
     const ask = asked?.prepared.ask ?? PLAIN_TEXT
     return sdk.model.doGenerate(toCallOptions(request, ask, options, mark, asSignal(call)))
   }
 
   /** What came of a call. `latency` is read when it has ended. */
-  async function conclude(request: ModelRequest, asked: AskedSchema | null, call: Call, latency: () => number) {
+  async function conclude(
+    request: ModelRequest,
+    asked: AskedSchema | null,
+    call: Call,
+    latency: () => number,
+    isFlex = false,
+  ) {
     const ended = (): Ended => ({ call, api, key, nowMs: runtime.now(), latencyMs: latency() })
     let result: LanguageModelV4GenerateResult
     try {
-      result = await generate(request, asked, call)
+      result = await generate(request, asked, call, isFlex)
     } catch (thrown) {
       const { completion, aboutSchema } = concludeFailure(thrown, ended())
       return aboutSchema && asked !== null ? plainer(request, asked, completion) : completion
@@ -84,7 +92,7 @@ export function createLiveModel(settings: LiveModelSettings): Model {
     const startedAt = runtime.elapsed()
     const asked = request.schema === null ? null : schemas.asked(request.schema)
     const call = openCall(runtime, exchange, options, settings.local)
-    return conclude(request, asked, call, () => runtime.elapsed() - startedAt)
+    return conclude(request, asked, call, () => runtime.elapsed() - startedAt, options.tier === 'flex')
   }
 
   async function preview(request: ModelRequest): Promise<Preview> {

@@ -47,6 +47,8 @@ export interface CompleteOptions {
   readonly timeoutMs: number
   /** Abandons the request; the completion is then `cancelled`. */
   readonly signal: AbortSignal
+  /** Asks for the tier that `Models.flex` tells of; absent: as the provider serves by itself. Never part of a request's hash: answers are the same. */
+  readonly tier?: 'flex'
   /** Travels as `x-sluice-attempt` to simulators on this machine only, so that a trial can compare two ledgers. */
   readonly attemptId: string
 }
@@ -72,6 +74,8 @@ export interface Models {
   account(target: ModelTarget): string
   /** The batch API of a target, and what its requests cost there in thousandths of the live price; `null`: it has none that sluice knows. */
   batches(target: ModelTarget): { readonly priceLanePermille: number } | null
+  /** What a request costs that goes as flex, in thousandths of the live price; `null`: the target's provider does not offer it, as far as sluice knows. */
+  flex(target: ModelTarget): { readonly priceLanePermille: number } | null
   /** What a request may share a batch with: everything encoded to the same kind. Equal kinds are the same object. */
   batchKind(target: ModelTarget, encoded: EncodedRequest): BatchKind
   /** Closes all sockets. */

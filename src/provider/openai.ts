@@ -1,10 +1,11 @@
-import { BY_STATUS, type Rule, SCHEMA_REFUSED } from './rule.ts'
+import { BY_STATUS, type Rule, SCHEMA_REFUSED, TIER_REFUSED } from './rule.ts'
 
 /**
  * OpenAI's errors, for chat completions and responses alike (platform.openai.com/docs/guides/error-codes). Codes come before
  * statuses: a 429 may be an empty account, which waiting never mends, or a request larger than the whole limit.
  */
 export const OPENAI_CODES: readonly Rule[] = [
+  TIER_REFUSED,
   {
     code: ['insufficient_quota', 'billing_hard_limit_reached', 'billing_not_active', 'billing_limit_user_error'],
     cause: 'quota_exhausted',
@@ -49,6 +50,9 @@ export const OPENAI_CODES: readonly Rule[] = [
     cause: 'credentials',
   },
   { code: ['server_overloaded', 'engine_overloaded', 'slow_down'], cause: 'overloaded' },
+  // Flex without room for more: no limit of the account (guides/flex-processing: “429 Resource Unavailable”, not charged).
+  { status: [429], code: ['resource_unavailable'], cause: 'overloaded' },
+  { status: [429], says: /resources? (?:is |are )?(?:currently |temporarily )?unavailable/i, cause: 'overloaded' },
   { code: ['rate_limit_exceeded', 'requests', 'tokens'], status: [200, 429], cause: 'rate_limited' },
   { code: ['server_error'], status: [200], cause: 'provider_error' },
   { status: [400, 422], says: SCHEMA_REFUSED, cause: 'provider_error', retryable: false, aboutSchema: true },

@@ -4,6 +4,7 @@ import { SluiceError } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
 import { apiOf } from './api.ts'
 import { batchProtocol, createBatchKinds } from './batch-kind.ts'
+import { offersFlex } from './flex.ts'
 import { createLiveModel } from './live-model.ts'
 import type { EncodedRequest, Model, Models } from './model.ts'
 import { priceOf, specPrice } from './prices.ts'
@@ -28,7 +29,7 @@ export interface SimulatedServer {
   readonly price: PriceSpec
 }
 
-/** What all of them ask for batches (providers.md: OpenAI, Anthropic, Gemini, Azure, Mistral, Groq). */
+/** What all of them ask for batches (providers.md: OpenAI, Anthropic, Gemini, Azure, Mistral, Groq), and OpenAI and Gemini for flex. */
 const HALF_PRICE = Object.freeze({ priceLanePermille: 500 })
 
 /** The models that this process can reach. Each target is opened once; its key is read then, and stays in here. */
@@ -91,6 +92,7 @@ export function createModels(options: ModelsOptions): Models {
     account,
     batchKind: (target: ModelTarget, encoded: EncodedRequest) => kindOf(account(target), target, encoded),
     batches: (target: ModelTarget) => (batchProtocol(resolveTarget(target)) === null ? null : HALF_PRICE),
+    flex: (target: ModelTarget) => (offersFlex(resolveTarget(target)) ? HALF_PRICE : null),
     close: () => transport.close(),
   })
 }

@@ -13,6 +13,8 @@ export interface Rule {
   readonly retryable?: boolean
   /** It is the output schema that the server will not take: it may be asked without. */
   readonly aboutSchema?: boolean
+  /** It is the service tier that the server will not take: it may be asked without. */
+  readonly aboutTier?: boolean
 }
 
 /** The first rule that fits. The tables end in `BY_STATUS`, of which one always does. */
@@ -48,6 +50,18 @@ export const BY_STATUS: readonly Rule[] = [
   { status: statuses(500, 599), cause: 'provider_error' },
   OTHERWISE,
 ]
+
+/**
+ * What servers say of a tier that a model is not to be had at. Azure documents a 400 `invalid_request_error`; the words are those that were seen, and
+ * the parameter's name. It stands before all that may speak of something else.
+ */
+export const TIER_REFUSED: Rule = {
+  status: [400, 422],
+  says: /\bservice_?\s?tier\b|\bflex\b.{0,60}\b(?:not|un)\s?(?:supported|available)/i,
+  cause: 'provider_error',
+  retryable: false,
+  aboutTier: true,
+}
 
 /** The words in which servers refuse the output schema itself, or structured output as such. */
 export const SCHEMA_REFUSED =

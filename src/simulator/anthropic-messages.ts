@@ -54,6 +54,7 @@ function read(body: Readonly<Record<string, unknown>>): Ask {
     schema,
     maxOutputTokens,
     tool: tool?.name ?? null,
+    tier: 'standard',
   }
 }
 
@@ -154,6 +155,7 @@ function refuse(refusal: Refusal, id: string): WireReply {
     case 'rate_limited':
       return error(429, 'rate_limit_error', rateLimitMessage(refusal.limit), retryHeaders(refusal.limit))
     case 'overloaded':
+    case 'no_flex':
       return error(529, 'overloaded_error', 'Overloaded')
     case 'server_error':
       return error(500, 'api_error', 'Internal server error')

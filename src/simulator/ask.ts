@@ -1,3 +1,4 @@
+import type { Tier } from './flex.ts'
 import type { Schema } from './schema.ts'
 
 /** A stretch of a prompt. */
@@ -21,6 +22,8 @@ export interface Ask {
   readonly maxOutputTokens: number | null
   /** The tool that the answer must call instead of speaking; `null` for none. */
   readonly tool: string | null
+  /** At which service tier it is to be answered. */
+  readonly tier: Tier
 }
 
 /** Why an answer ends. */
@@ -39,6 +42,8 @@ export interface Said {
   readonly model: string
   /** Asked in a batch. */
   readonly inBatch: boolean
+  /** At which service tier it was answered. */
+  readonly tier: Tier
   /** Unique among this simulator's answers. */
   readonly id: string
   /** Whole seconds since 1970. */
@@ -55,6 +60,7 @@ export type Refusal =
   | { readonly kind: 'content_filter' }
   | { readonly kind: 'rate_limited'; readonly model: string; readonly limit: LimitHit }
   | { readonly kind: 'overloaded' }
+  | { readonly kind: 'no_flex' }
   | { readonly kind: 'server_error' }
 
 /** Which limit stood in the way, and for how long. */

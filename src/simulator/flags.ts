@@ -1,6 +1,7 @@
 import { BATCH_FLAGS, batchContradictions, batchOptionsOf } from './batch/flags.ts'
 import { ASK_FAULTS, BODY_FAULTS, type Fault } from './fault.ts'
 import { changeOf, EXPECTED, numberAt, parseValue, type SimulatorFlag, type Values } from './flag-value.ts'
+import { DEFAULT_FLEX } from './flex.ts'
 import type { LimitChange } from './limits.ts'
 import type { SimulatorOptions } from './options.ts'
 import { ANY_MODEL, DEFAULT_SIMULATED_PRICE } from './price.ts'
@@ -57,6 +58,9 @@ export const SIMULATOR_FLAGS: readonly SimulatorFlag[] = Object.freeze([
   },
   { name: 'price-cached-input', kind: 'price', help: 'USD per million cached input tokens (default: as input)' },
   { name: 'price-cache-write', kind: 'price', help: 'USD per million tokens written to the cache (default: as input)' },
+  { name: 'flex-latency', kind: 'count', help: `how many times as long flex takes (default ${DEFAULT_FLEX.slower})` },
+  { name: 'flex-refused', kind: 'share', help: 'share of flex requests for which there is no room' },
+  { name: 'flex-none', kind: 'switch', help: 'no model is to be had as flex' },
   ...BATCH_FLAGS,
 ] satisfies readonly SimulatorFlag[])
 
@@ -133,6 +137,11 @@ function optionsOf(values: Values): Omit<SimulatorOptions, 'nowMs' | 'after'> {
         ...(values.has('price-cached-input') && { cachedInput: String(values.get('price-cached-input')) }),
         ...(values.has('price-cache-write') && { cacheWrite: String(values.get('price-cache-write')) }),
       },
+    },
+    flex: {
+      slower: number('flex-latency') ?? DEFAULT_FLEX.slower,
+      refused: number('flex-refused') ?? 0,
+      none: values.has('flex-none'),
     },
     batches: batchOptionsOf(values),
   }

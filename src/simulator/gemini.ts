@@ -1,4 +1,5 @@
 import { type Ask, BadRequest, type LimitHit, type Refusal, type Said, type Shape, type WireReply } from './ask.ts'
+import { tierAsked } from './flex.ts'
 import { optionalTokens, requiredList, textOf, weigh } from './read-request.ts'
 import { isRecord, isSchema, type Schema } from './schema.ts'
 
@@ -30,6 +31,7 @@ function read(body: Readonly<Record<string, unknown>>, path: string): Ask {
     schema,
     maxOutputTokens: optionalTokens(config, 'maxOutputTokens'),
     tool: null,
+    tier: tierAsked(body.serviceTier ?? body.service_tier),
   }
 }
 
@@ -76,6 +78,7 @@ function write(said: Said): string {
     ...(said.outputTokens > 0 && { candidatesTokenCount: said.outputTokens }),
     totalTokenCount: said.inputTokens + said.outputTokens,
     promptTokensDetails: [{ modality: 'TEXT', tokenCount: said.inputTokens }],
+    serviceTier: said.tier,
   }
   const meta = { usageMetadata: usage, modelVersion: said.model, responseId: said.id }
   if (said.finish === 'content_filter') return JSON.stringify({ promptFeedback: { blockReason: 'SAFETY' }, ...meta })
@@ -120,6 +123,7 @@ function refuse(refusal: Refusal): WireReply {
     case 'rate_limited':
       return rateLimited(refusal.model, refusal.limit)
     case 'overloaded':
+    case 'no_flex':
       return error(503, 'UNAVAILABLE', 'The model is overloaded. Please try again later.')
     case 'server_error':
       return error(

@@ -1,4 +1,5 @@
 import type { Ask, Said, Shape } from './ask.ts'
+import { tierAsked } from './flex.ts'
 import { openAiLimitHeaders, refuseAsOpenAi } from './openai-errors.ts'
 import {
   type Message,
@@ -36,6 +37,7 @@ function read(body: Readonly<Record<string, unknown>>): Ask {
     schema,
     maxOutputTokens: optionalTokens(body, 'max_completion_tokens') ?? optionalTokens(body, 'max_tokens'),
     tool: null,
+    tier: tierAsked(body.service_tier),
   }
 }
 
@@ -63,6 +65,6 @@ function write(said: Said): string {
     `"finish_reason":"${refused ? 'stop' : said.finish}"}],` +
     `"usage":{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens},` +
     `"prompt_tokens_details":{"cached_tokens":${said.cachedTokens}},"completion_tokens_details":{"reasoning_tokens":0}},` +
-    `"service_tier":"default","system_fingerprint":"fp_simulated"}`
+    `"service_tier":"${said.tier === 'flex' ? 'flex' : 'default'}","system_fingerprint":"fp_simulated"}`
   )
 }

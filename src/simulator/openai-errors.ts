@@ -43,6 +43,13 @@ export function refuseAsOpenAi(refusal: Refusal): WireReply {
         'The server is currently overloaded with other requests. Sorry about that!',
         null,
       )
+    case 'no_flex':
+      return error(
+        429,
+        'server_error',
+        'Resource Unavailable: flex has no capacity for this request.',
+        'resource_unavailable',
+      )
     case 'server_error':
       return error(
         500,

@@ -1,4 +1,5 @@
 import type { Ask, Said, Shape } from './ask.ts'
+import { tierAsked } from './flex.ts'
 import { openAiLimitHeaders, refuseAsOpenAi } from './openai-errors.ts'
 import {
   type Message,
@@ -34,6 +35,7 @@ function read(body: Readonly<Record<string, unknown>>): Ask {
     schema,
     maxOutputTokens: optionalTokens(body, 'max_output_tokens'),
     tool: null,
+    tier: tierAsked(body.service_tier),
   }
 }
 
@@ -68,7 +70,7 @@ function write(said: Said, ask: Ask): string {
     parallel_tool_calls: true,
     previous_response_id: null,
     reasoning: { effort: null, summary: null },
-    service_tier: 'default',
+    service_tier: said.tier === 'flex' ? 'flex' : 'default',
     store: false,
     tool_choice: 'auto',
     tools: [],

@@ -1,5 +1,6 @@
 import { type BatchOptions, resolveBatchOptions } from './batch/options.ts'
 import { type FaultShares, NO_FAULTS } from './fault.ts'
+import { DEFAULT_FLEX, type SimulatedFlex } from './flex.ts'
 import type { SimulatedLatency } from './latency.ts'
 import type { SimulatedLimits } from './limits.ts'
 import type { SimulatedPrice } from './price.ts'
@@ -32,6 +33,8 @@ export interface SimulatorOptions {
   readonly quotaRequests?: number | null
   /** Prices by model; `*` stands for all others. @default 0.25 and 2.00 */
   readonly prices?: Readonly<Record<string, SimulatedPrice>>
+  /** How requests are served that ask for flex. */
+  readonly flex?: Partial<SimulatedFlex>
   /** @default batches are done at once, and nothing goes wrong */
   readonly batches?: Partial<BatchOptions>
   /** Calls back after `ms`, unless cancelled through the returned function: batches go on by it. @default they go on when they are looked at */
@@ -60,6 +63,7 @@ export type ResolvedOptions = Readonly<{
   badKey: boolean
   quotaRequests: number | null
   prices: Readonly<Record<string, SimulatedPrice>>
+  flex: SimulatedFlex
   batches: BatchOptions
   after: NonNullable<SimulatorOptions['after']> | null
 }>
@@ -83,6 +87,7 @@ export function resolveOptions(options: SimulatorOptions): ResolvedOptions {
     badKey: options.badKey ?? false,
     quotaRequests: options.quotaRequests ?? null,
     prices: options.prices ?? {},
+    flex: Object.freeze({ ...DEFAULT_FLEX, ...options.flex }),
     batches: resolveBatchOptions(options.batches),
     after: options.after ?? null,
   })

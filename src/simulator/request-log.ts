@@ -18,6 +18,8 @@ export interface RequestRecord {
   /** The fault that struck, or why the request was turned away. */
   readonly fault: string | null
   readonly billed: boolean
+  /** It was served as flex; absent: as standard, or not at all. */
+  readonly tier?: 'flex'
   readonly inputTokens: number
   readonly cachedTokens: number
   readonly cacheWriteTokens: number
@@ -42,6 +44,8 @@ export interface RequestLogLine {
   readonly status: number
   readonly fault: string | null
   readonly billed: boolean
+  /** Of requests that were served so. */
+  readonly tier?: 'flex'
   readonly input_tokens: number
   readonly cached_tokens: number
   readonly cache_write_tokens: number
@@ -77,6 +81,7 @@ function lineOf(record: RequestRecord, body: string, aborted: boolean): RequestL
     status: record.status,
     fault: record.fault,
     billed: record.billed,
+    ...(record.tier !== undefined && { tier: record.tier }),
     input_tokens: record.inputTokens,
     cached_tokens: record.cachedTokens,
     cache_write_tokens: record.cacheWriteTokens,

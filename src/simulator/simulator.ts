@@ -5,6 +5,7 @@ import { createCapacity } from './capacity.ts'
 import { drawOf, nameOf } from './draw.ts'
 import type { SimulatedReply, SimulatedRequest } from './exchange.ts'
 import { createAskCounter, drawFault, type Fault } from './fault.ts'
+import { flexRefusal } from './flex.ts'
 import { isKeyRefused } from './key.ts'
 import { drawLatency } from './latency.ts'
 import { createLimits } from './limits.ts'
@@ -39,7 +40,10 @@ export function createSimulator(given: SimulatorOptions): Simulator {
     bill: createBiller(options.prices),
     promptCache: createPromptCache(options.nowMs),
     asked: createAskCounter(),
-    countsAsks: Object.values(options.faults).some((share) => share > 0) || spoilsRows(options.batches),
+    countsAsks:
+      Object.values(options.faults).some((share) => share > 0) ||
+      spoilsRows(options.batches) ||
+      options.flex.refused > 0,
     answered: 0,
     arrived: 0,
   }
@@ -98,8 +102,12 @@ function welcome(visit: Visit, ask: Ask): SimulatedReply {
   if (hit !== null) return refused(visit, ask.model, { kind: 'rate_limited', model: ask.model, limit: hit })
   if (!limits.hasRoom()) return refused(visit, ask.model, { kind: 'overloaded' })
   const count = countsAsks ? asked.next(bodyName()) : 1
+  const isFlex = ask.tier === 'flex'
+  const drawFlex = () => drawOf(options.seed, bodyName(), 'flex', count)
+  const noFlex = isFlex ? flexRefusal(options.flex, drawFlex) : null
+  if (noFlex !== null) return refused(visit, ask.model, noFlex)
   const fault = applicable(drawFault(options.faults, options.seed, bodyName, count), ask)
-  const workMs = delayOf(options, bodyName, count, fault)
+  const workMs = delayOf(options, bodyName, count, fault) * (isFlex ? options.flex.slower : 1)
   const delayMs = workMs === 0 ? 0 : visit.house.capacity.serve(workMs)
   limits.occupy(options.nowMs() + delayMs)
   return serve(visit, ask, fault, delayMs, count)

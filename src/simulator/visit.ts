@@ -4,6 +4,7 @@ import type { Capacity } from './capacity.ts'
 import { drawOf } from './draw.ts'
 import type { SimulatedReply, SimulatedRequest } from './exchange.ts'
 import type { AskCounter, Fault } from './fault.ts'
+import { FLEX_PERMILLE } from './flex.ts'
 import { drawLogNormal } from './latency.ts'
 import type { Limits } from './limits.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -56,17 +57,19 @@ export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: n
   const cache = isUncached ? NO_CACHE : house.promptCache.use(shape, ask, nowMs() + delayMs)
   const outputTokens = withExtra(visit, ask, composed.outputTokens)
   const inBatch = visit.place !== null
-  const named = { model, id: `sim${seq}`, createdS, inBatch }
+  const tier = inBatch ? 'standard' : ask.tier
+  const named = { model, id: `sim${seq}`, createdS, inBatch, tier } as const
   const said = { ...composed, ...cache, ...named, outputTokens, inputTokens: ask.inputTokens }
   house.answered += 1
   const record: RequestRecord = {
     ...recordOf(visit, ask.model, 200),
     fault,
     billed: true,
+    ...(tier === 'flex' && { tier }),
     ...cache,
     inputTokens: said.inputTokens,
     outputTokens: said.outputTokens,
-    costNano: house.bill(ask.model, said, inBatch ? BATCH_PERMILLE : 1000),
+    costNano: house.bill(ask.model, said, inBatch ? BATCH_PERMILLE : tier === 'flex' ? FLEX_PERMILLE : 1000),
   }
   const headers = { ...headersOf(visit), 'content-type': 'application/json' }
   return { kind: 'response', status: 200, headers, body: shape.write(said, ask), delayMs, record }

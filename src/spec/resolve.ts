@@ -98,7 +98,6 @@ function resolveOutput(
 type Execution = Pruned<NonNullable<SpecFile['execution']>>
 
 function resolveExecution(execution: Execution | undefined, report: Report): ExecutionSpec {
-  reportLane(execution, report)
   const { timeout } = execution ?? {}
   return {
     ...laneOf(execution, report),
@@ -123,33 +122,34 @@ function resolveExecution(execution: Execution | undefined, report: Report): Exe
   }
 }
 
-/** What the lane's own keys say that is not done yet. */
-function reportLane(execution: Execution | undefined, report: Report): void {
-  const asAuto = execution?.lane === 'auto' || (execution?.lane === undefined && execution?.deadline !== undefined)
-  if (asAuto) {
-    const at = execution?.lane === 'auto' ? ['execution', 'lane'] : ['execution', 'deadline']
-    report.warning(
-      at,
-      'the lane is live: auto does not choose yet',
-      'With lane: batch it costs half, and takes up to a day.',
-    )
-  }
-  if (execution?.deadline !== undefined) {
-    report.warning(['execution', 'deadline'], 'execution.deadline decides nothing yet')
+function laneOf(
+  execution: Execution | undefined,
+  report: Report,
+): Pick<ExecutionSpec, 'lane' | 'batch' | 'deadlineMs'> {
+  const deadline = execution?.deadline
+  const lane = execution?.lane ?? (deadline === undefined ? 'live' : 'auto')
+  return {
+    lane,
+    ...(lane !== 'live' && { batch: resolveBatch(execution?.batch, report) }),
+    ...(deadline !== undefined && { deadlineMs: deadlineMs(deadline, report) }),
   }
 }
 
-function laneOf(execution: Execution | undefined, report: Report): Pick<ExecutionSpec, 'lane' | 'batch'> {
-  if (execution?.lane !== 'batch') return { lane: 'live' }
-  return { lane: 'batch', batch: resolveBatch(execution.batch, report) }
+function deadlineMs(text: string, report: Report): number {
+  const ms = parseDuration(text) ?? 0
+  if (ms >= 1) return ms
+  report.error(['execution', 'deadline'], `execution.deadline must be at least 1ms, got "${text}"`)
+  return 1
 }
 
-function resolveBatch(batch: Execution['batch'], report: Report): BatchSpec {
+function resolveBatch(batch: Execution['batch'] | undefined, report: Report): BatchSpec {
+  const recall = batch?.recall
   return {
     retry: batch?.retry ?? 'batch',
     requests: batch?.requests ?? null,
     queueTokens: batch?.queue_tokens ?? null,
     pollMs: timeoutMs(batch?.poll, LONGEST_LOOK_MS, ['execution', 'batch', 'poll'], report),
+    ...(recall !== undefined && { recallMs: timeoutMs(recall, 0, ['execution', 'batch', 'recall'], report) }),
   }
 }
 

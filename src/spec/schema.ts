@@ -85,11 +85,11 @@ const executionBlock = block('How the work is done.', {
   lane: Type.Optional(
     Type.Enum(['live', 'batch', 'auto'], {
       description:
-        "How requests travel: `live` now, `batch` by the provider's batch API, at half price and within a day, `auto` the cheapest that meets the deadline; for now `auto` is `live`. Default: live, or auto where a deadline is given.",
+        "How requests travel: `live` now, `batch` by the provider's batch API, at half price and within a day, `auto` the cheapest that meets the deadline. Default: live, or auto where a deadline is given.",
     }),
   ),
   batch: Type.Optional(
-    block('How the lane `batch` goes through batches; it says nothing to the others.', {
+    block('How the lanes `batch` and `auto` go through batches; it says nothing to `live`.', {
       retry: Type.Optional(
         Type.Enum(['batch', 'live'], {
           default: 'batch',
@@ -107,9 +107,15 @@ const executionBlock = block('How the work is done.', {
         ),
       ),
       poll: Type.Optional(duration('The longest pause between two looks at a batch; it begins with short ones.', '5m')),
+      recall: Type.Optional(
+        duration(
+          'How long a batch may take to end that is called back, because the deadline of `auto` is near. OpenAI says ten minutes.',
+          '15m',
+        ),
+      ),
     }),
   ),
-  deadline: Type.Optional(duration('By when the job should be done. It decides nothing yet.')),
+  deadline: Type.Optional(duration('How long after its start the job should be done. The lane `auto` sees to that.')),
   chunk_rows: Type.Optional(
     count(
       'Rows in a chunk, the unit of progress and retry. Default: 200; a twentieth of a smaller job, at least 10.',

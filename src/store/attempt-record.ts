@@ -71,6 +71,7 @@ export const FACT_COLUMNS = [
   'reasoning_tokens',
   'cost_nano',
   'reply',
+  'price_no',
 ] as const satisfies readonly (keyof AttemptsTable)[]
 
 /** How an attempt ended. */
@@ -91,6 +92,7 @@ export function factValues(fact: AttemptFact) {
     fact.usage.reasoningTokens,
     fact.costNano,
     fact.reply,
+    fact.intent.priceNo,
   ]
 }
 

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { BatchPart } from '../domain/batch.ts'
 import type { ChunkRef } from '../domain/chunk.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
@@ -102,13 +102,16 @@ async function assertNoneIsOut(db: Kysely<Database>, partIds: readonly string[])
     throw new SluiceError('internal', `part ${out.part_id} of a batch was to be closed while it is ${out.state}`)
 }
 
-/** What of a job is in batches, in requests, by the state of its parts. */
+/** The state of a part, those that came back with results told apart. */
+const STANDING = sql<string>`case when state = 'closed' and results_key is not null then 'booked' else state end`
+
+/** What of a job is in batches, in requests, by the state of its parts; `booked`: closed with results. */
 export async function countRequests(db: Kysely<Database>, jobNo: number): Promise<ReadonlyMap<string, number>> {
   const sums = await db
     .selectFrom('batch_parts')
-    .select(['state', (eb) => eb.fn.sum<number>('requests').as('requests')])
+    .select([STANDING.as('standing'), (eb) => eb.fn.sum<number>('requests').as('requests')])
     .where('job_no', '=', jobNo)
-    .groupBy('state')
+    .groupBy(STANDING)
     .execute()
-  return new Map(sums.map(({ state, requests }) => [state, Number(requests)]))
+  return new Map(sums.map(({ standing, requests }) => [standing, Number(requests)]))
 }

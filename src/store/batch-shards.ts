@@ -44,6 +44,8 @@ export function shardsRole(database: StoreDatabase) {
 
     wantCancel: (jobNo, atMs) => write((tx) => wantCancel(handle(tx), jobNo, atMs)),
 
+    callBack: (shardIds, atMs) => write((tx) => callBack(handle(tx), shardIds, atMs)),
+
     async turnarounds(account, limit) {
       const rows = await reader
         .selectFrom('batch_shards')
@@ -143,17 +145,26 @@ async function planShard(
   }
 }
 
+/** Marks shards that may be with their provider, and are not marked yet. */
+function cancelWanted(db: Kysely<Database>, atMs: number) {
+  return db
+    .updateTable('batch_shards')
+    .set({ cancel_wanted_ms: atMs, next_look_ms: atMs, version: sql`version + 1` })
+    .where('state', 'in', ['submitting', 'submitted', 'unclear'])
+    .where('cancel_wanted_ms', 'is', null)
+}
+
+async function callBack(db: Kysely<Database>, shardIds: readonly string[], atMs: number): Promise<void> {
+  for (const some of inStatements(shardIds, 1)) await cancelWanted(db, atMs).where('shard_id', 'in', some).execute()
+}
+
 async function wantCancel(db: Kysely<Database>, jobNo: number, atMs: number): Promise<number> {
   const ofOthers = db
     .selectFrom('batch_parts as other')
     .select('other.part_id')
     .where('other.shard_id', '=', sql.ref<string>('batch_shards.shard_id'))
     .where('other.job_no', '<>', jobNo)
-  const { numUpdatedRows } = await db
-    .updateTable('batch_shards')
-    .set({ cancel_wanted_ms: atMs, next_look_ms: atMs, version: sql`version + 1` })
-    .where('state', 'in', ['submitting', 'submitted', 'unclear'])
-    .where('cancel_wanted_ms', 'is', null)
+  const { numUpdatedRows } = await cancelWanted(db, atMs)
     .where('shard_id', 'in', shardsOfJob(db, jobNo))
     .where(({ not, exists }) => not(exists(ofOthers)))
     .executeTakeFirstOrThrow()

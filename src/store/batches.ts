@@ -6,6 +6,7 @@ import type { StoreTx } from '../domain/store-tx.ts'
 import { SluiceError } from '../errors.ts'
 import { countRequests, partsOfChunks, readParts, selectParts } from './batch-parts.ts'
 import { changeShard, packAgain, readShards, selectShards, shardsOfJob, shardsRole } from './batch-shards.ts'
+import { spentShards } from './batch-spent.ts'
 import { packedParts, waitingKinds } from './batch-waiting.ts'
 import { idleOf } from './chunk-parts.ts'
 import { inStatements, type StoreDatabase } from './database.ts'
@@ -26,8 +27,10 @@ export function batchesRole(database: StoreDatabase): Batches {
     packed: (tenantNo, kindKey, limit) => packedParts(reader, tenantNo, kindKey, limit),
     partsOf: (shardId) => readParts(selectParts(reader).where('shard_id', '=', shardId).orderBy('place')),
     collect: (tx, shard, ends) => collectShard(database, tx, shard, ends),
+    unpack: (...taken) => unpackParts(database, ...taken),
     withdraw: (tx, jobNo, failure) => withdrawJob(database, tx, jobNo, failure),
     outstanding: (jobNo) => figuresOf(reader, jobNo),
+    spent: (which) => spentShards(reader, which),
   } satisfies Batches)
 }
 
@@ -68,6 +71,45 @@ async function endParts(db: Kysely<Database>, shardId: string, ends: readonly Pa
     where batch_parts.part_id = given.column1 and coalesce(batch_parts.shard_id, '') = ${shardId}
       and coalesce(batch_parts.state, '') = 'placed'
   `.execute(db)
+}
+
+async function unpackParts(
+  database: StoreDatabase,
+  tx: StoreTx,
+  jobNo: number,
+  requests: number,
+  failure: Failure,
+): Promise<readonly ChunkRef[]> {
+  const db = database.handle(tx)
+  const packed = () => db.selectFrom('batch_parts').where('job_no', '=', jobNo).where('state', '=', 'packed')
+  // A part holds one request at the least.
+  const newest = await packed()
+    .select(['part_id', 'chunk_no', 'requests'])
+    .orderBy('packed_at_ms', 'desc')
+    .orderBy('part_id', 'desc')
+    .limit(requests)
+    .execute()
+  let found = 0
+  const taken = newest.filter((part) => {
+    const isWanted = found < requests
+    found += part.requests
+    return isWanted
+  })
+  const refs = [...new Set(taken.map((part) => part.chunk_no))].map((chunkNo): ChunkRef => ({ jobNo, chunkNo }))
+  await database.lockChunks(tx, refs)
+  for (const some of inStatements(taken, 1)) {
+    await db
+      .updateTable('batch_parts')
+      .set({ state: 'void', failure: JSON.stringify(failure) })
+      .where('state', '=', 'packed')
+      .where(
+        'part_id',
+        'in',
+        some.map((part) => part.part_id),
+      )
+      .execute()
+  }
+  return await idleOf(db, refs)
 }
 
 async function withdrawJob(
@@ -113,6 +155,7 @@ async function figuresOf(db: Kysely<Database>, jobNo: number): Promise<BatchFigu
     packed: requests.get('packed') ?? 0,
     placed: requests.get('placed') ?? 0,
     answered: requests.get('answered') ?? 0,
+    booked: requests.get('booked') ?? 0,
     shards: shards.map(({ id, state, requests, batchId, submittedAtMs, heardAtMs, cancelWantedMs, note, said }) => {
       return { id, state, requests, batchId, submittedAtMs, heardAtMs, cancelWantedMs, note, said }
     }),

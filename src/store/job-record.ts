@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { InputDescription, Job, JobSettings } from '../domain/job.ts'
+import type { Route } from '../domain/route.ts'
 import { countersOf } from './counters.ts'
 import type { JobControl } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
@@ -27,6 +28,7 @@ export function jobOf(row: Selectable<JobsTable>): Job {
     openChunks: row.open_chunks,
     counters: countersOf(row),
     settings: settingsOf(row),
+    ...(row.route !== null && { route: JSON.parse(row.route) as Route }),
     inputHash: row.input_hash,
     input: row.input === null ? null : (JSON.parse(row.input) as InputDescription),
     createdAtMs: row.created_at_ms,
@@ -49,6 +51,7 @@ export const CONTROL_COLUMNS = [
   'priority',
   'budget_nano',
   'budget_tokens',
+  'route',
 ] as const
 
 type ControlRow = Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]> & { readonly day_nano: number | null }
@@ -62,6 +65,7 @@ export function controlOf(row: ControlRow): JobControl {
     wantedReason: row.wanted_reason,
     settings: settingsOf(row),
     dayNano: row.day_nano,
+    ...(row.route !== null && { route: JSON.parse(row.route) as Route }),
   }
 }
 

@@ -51,7 +51,7 @@ export async function openRound(db: Kysely<Database>, jobNo: number, round: NewR
   if (job === undefined) return false
   const { numUpdatedRows } = await db
     .updateTable('jobs')
-    .set({ state: 'queued', round: round.round, spec_hash: round.specHash, active_since_ms: round.atMs })
+    .set({ state: 'queued', round: round.round, spec_hash: round.specHash, active_since_ms: round.atMs, route: null })
     .set({ reason: null, detail: null, ended_at_ms: null, ledger_version: sql`ledger_version + 1` })
     .where('job_no', '=', jobNo)
     .where('state', 'in', TERMINAL_STATES)

@@ -1,5 +1,6 @@
 import type { Updateable } from 'kysely'
-import { addCounters, type JobSettings } from '../domain/job.ts'
+import { addCounters, type JobSettings, TERMINAL_STATES } from '../domain/job.ts'
+import type { Route } from '../domain/route.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
@@ -19,6 +20,7 @@ export function jobsRole(database: StoreDatabase, version: string): Jobs {
     change: (tx, jobNo, from, change) => changeState(handle(tx), jobNo, from, change),
     want: (...wish) => recordWish(database, ...wish),
     set: (jobNo, settings, atMs) => changeSettings(database, jobNo, settings, atMs),
+    setRoute: (...change) => setRoute(database, ...change),
     openRound: (tx, jobNo, round) => openRound(handle(tx), jobNo, round),
   } satisfies Jobs)
 }
@@ -60,6 +62,15 @@ function reading(database: StoreDatabase) {
         .execute()
       return rows.map(controlOf)
     },
+    async routed(limit) {
+      const rows = await jobs()
+        .where('route', 'is not', null)
+        .where('state', 'in', ['queued', 'running'])
+        .orderBy('job_no')
+        .limit(limit)
+        .execute()
+      return rows.map(jobOf)
+    },
     async round(jobNo, round) {
       const query = reader.selectFrom('rounds').selectAll().where('job_no', '=', jobNo).where('round', '=', round)
       const row = await query.executeTakeFirst()
@@ -68,6 +79,28 @@ function reading(database: StoreDatabase) {
     },
     progress: (jobNo) => readProgress(database, jobNo),
   } satisfies Partial<Jobs>
+}
+
+async function setRoute(
+  { handle, write }: StoreDatabase,
+  jobNo: number,
+  before: Route | null,
+  route: Route,
+  atMs: number,
+): Promise<boolean> {
+  return await write(async (tx) => {
+    const { numUpdatedRows } = await handle(tx)
+      .updateTable('jobs')
+      .set({ route: JSON.stringify(route) })
+      .where('job_no', '=', jobNo)
+      .where('state', 'not in', TERMINAL_STATES)
+      .where('route', 'is not distinct from', before === null ? null : JSON.stringify(before))
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) return false
+    const why = route.changes[route.changes.length - 1]?.why ?? route.why
+    await appendEvent(handle(tx), jobNo, 'job.route', { way: route.way, why }, atMs)
+    return true
+  })
 }
 
 async function createJob({ handle, write, bucketFor }: StoreDatabase, job: NewJob, version: string) {

@@ -140,6 +140,8 @@ export interface JobsTable extends CounterColumns {
   event_seq: Generated<number>
   /** When the job's rows and manifest were thrown away as too old. */
   dropped_at_ms: number | null
+  /** `Route` as JSON; `null`: none. */
+  route: string | null
   /** Chunks before this one that are ready have their message in the queue. */
   queued_to: Generated<number>
   /** Grows where the ledger of a job changes that may be over: a new round, an attempt booked late. */

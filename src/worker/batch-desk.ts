@@ -108,8 +108,9 @@ export function createBatchDesk(deps: WorkerDeps, partners: DeskPartners): Batch
 
 /** Whether the row's next request waits for a batch. */
 function goesByBatch(task: RowTask): boolean {
-  const { batch } = task.held.run
+  const { batch, route } = task.held.run
   if (batch === null || targetOf(task).batch === null) return false
+  if (route !== null && route.way !== 'batch') return false
   return batch.retry === 'batch' || task.past.length === 0
 }
 

@@ -1,11 +1,11 @@
 import type { Delivery } from '../queue/queue.ts'
 import type { BudgetGate } from './budget-gate.ts'
 import { watchBudgets } from './budget-watch.ts'
+import { checkProviders } from './check-providers.ts'
 import type { Finishing } from './finishing.ts'
 import { applyCeilings, type JobRun, order, WORKABLE } from './job-run.ts'
 import type { Shelf } from './shelf.ts'
 import type { StorageGuard } from './storage-guard.ts'
-import { whyDown } from './why-down.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** Leases are renewed and wishes are read this often (architecture §4: at most a second). */
@@ -29,17 +29,18 @@ export async function beat(deps: WorkerDeps, partners: BeatPartners): Promise<vo
   if (deps.reclaims) await guard.persist(() => deps.queue.reclaim(deps.isGone))
   if (shelf.runs.size === 0) return
   const controls = await guard.persist(() => deps.store.jobs.controls([...shelf.runs.keys()]))
-  for (const { jobNo, state, wanted, wantedReason, settings, dayNano } of controls) {
+  for (const { jobNo, state, wanted, wantedReason, settings, dayNano, route } of controls) {
     const run = shelf.runs.get(jobNo)
     // All rows of a job that is finalizing have ended: there is nothing to stop.
     if (run === undefined || state === 'finalizing') continue
     if (wanted !== null || !WORKABLE.has(state)) order(run, { kind: 'wish', reason: wantedReason, detail: null })
     run.settings = settings
     run.dayNano = dayNano
+    run.route = route ?? null
     checkTime(deps, run)
   }
   applyCeilings(deps.governor, shelf.runs.values())
-  checkProviders(deps, shelf.runs.values())
+  await checkProviders(deps, guard, shelf.runs.values())
   await watchBudgets(deps, partners)
 }
 
@@ -67,20 +68,6 @@ function checkTime(deps: WorkerDeps, run: JobRun): void {
   if (usedMs <= limitMs) return
   const detail = `execution.timeout.job (${Math.round(limitMs / 1000)} s) has passed`
   order(run, { kind: 'own', reason: 'timeout', detail })
-}
-
-/** An outage that outlasts all patience stops every job that uses the account. Whoever resumes one of them waits anew. */
-function checkProviders({ governor }: WorkerDeps, runs: Iterable<JobRun>): void {
-  const down = new Set<string>()
-  for (const run of runs) {
-    for (const { account, modelId } of run.targets.values()) {
-      const { down: why } = governor.state(account)
-      if (why === null) continue
-      down.add(account)
-      order(run, { kind: 'own', reason: 'provider_down', detail: whyDown(modelId, why) })
-    }
-  }
-  for (const account of down) governor.forgiveOutage(account)
 }
 
 function receiptOf(delivery: Delivery): string {

@@ -13,6 +13,8 @@ export interface Sent {
   readonly completion: Completion
   /** The provider as a whole is out. */
   readonly outage: boolean
+  /** It was asked as flex, which its provider does not serve this model as: it says nothing of the row. */
+  readonly flexRefused?: boolean
   /** The part of a batch whose result it is; absent: it went live. */
   readonly partId?: string
 }

@@ -1,8 +1,10 @@
 import type { Job, JobSettings, JobState, StateReason } from '../domain/job.ts'
 import type { Price } from '../domain/money.ts'
+import type { Route } from '../domain/route.ts'
 import type { BatchSpec, Spec } from '../domain/spec.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 import { NO_LIMITS, smallest } from '../limit/demand.ts'
+import { flexAccount } from '../limit/flex-account.ts'
 import type { Ceiling, Governor } from '../limit/governor.ts'
 import { chunkMessages } from '../queue/chunk-messages.ts'
 import type { NewMessage, Queue } from '../queue/queue.ts'
@@ -28,6 +30,10 @@ export interface JobRun {
   readonly targets: ReadonlyMap<number, TargetRun>
   /** How it goes by batch; `null`: every request goes live. */
   readonly batch: BatchSpec | null
+  /** Which way its rows go now, as it was last read; `null`: as the lane of its spec says. */
+  route: Route | null
+  /** Why no request of it goes as flex any more, whatever its route says; absent: nothing speaks against it. */
+  noFlex?: string
   /** Where answers may be found and kept for reuse; `null`: nowhere. */
   readonly answerScope: string | null
   /** Rows of this job that went to a fallback, seen by this process and before it. */
@@ -46,6 +52,8 @@ export interface TargetRun extends Rate {
   readonly cachesFrom: number
   /** What a request costs that goes by batch; `null`: the provider has no batch API for it, or the job does not use it. */
   readonly batch: Rate | null
+  /** What a request costs that goes as flex; `null`: the provider does not offer it, or the job does not use it. */
+  readonly flex: Rate | null
 }
 
 /** What a lane charges. */
@@ -71,15 +79,20 @@ export function order(run: JobRun, stop: StopOrder): void {
 /** Puts into force what these jobs allow the accounts that they use: of several jobs on one account, the least that any of them says. */
 export function applyCeilings(governor: Governor, runs: Iterable<JobRun>): void {
   const ceilings = new Map<string, Ceiling>()
+  const asFlex = new Set<string>()
   for (const { spec, settings, targets } of runs) {
     const { concurrency, limits } = spec.execution
     const own = { concurrency: settings.concurrency ?? concurrency.max, limits: limits ?? NO_LIMITS }
-    for (const account of new Set([...targets.values()].map((target) => target.account))) {
+    for (const { account, flex } of targets.values()) {
       const other = ceilings.get(account)
       ceilings.set(account, other === undefined ? own : lower(own, other))
+      if (flex !== null) asFlex.add(account)
     }
   }
-  for (const [account, ceiling] of ceilings) governor.bound(account, ceiling)
+  for (const [account, ceiling] of ceilings) {
+    governor.bound(account, ceiling)
+    if (asFlex.has(account)) governor.bound(flexAccount(account), ceiling)
+  }
 }
 
 function lower(a: Ceiling, b: Ceiling): Ceiling {

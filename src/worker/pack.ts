@@ -1,5 +1,6 @@
 import type { BatchSize } from '../batch/batch-api.ts'
-import { partIdOf, requestId, requestsKey, writeRequests } from '../batch/request-lines.ts'
+import { requestsKey } from '../batch/batch-files.ts'
+import { partIdOf, requestId, writeRequests } from '../batch/request-lines.ts'
 import type { BatchKind } from '../domain/batch.ts'
 import { NOTHING, plus } from '../domain/budget.ts'
 import type { NewPart } from '../store/role/batches.ts'

@@ -3,6 +3,7 @@ import type { Slot } from '../limit/governor.ts'
 import { enterAll, type Gate, type Pass } from './gate.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
 import { targetOf } from './intent.ts'
+import { accountOf } from './live-way.ts'
 import { createReadyQueues } from './ready-queues.ts'
 import type { Recorder } from './recorder.ts'
 import { sendRow, settleRow } from './send-row.ts'
@@ -43,9 +44,10 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
   let inFlight = 0
   let lastServed = ''
 
+  const accountNow = (task: RowTask) => accountOf(task.held.run, targetOf(task))
   const mayRun = (task: RowTask) => !task.held.stale && task.held.run.stop === null
   const add = (task: RowTask) => {
-    if (mayRun(task)) ready.push(targetOf(task).account, task)
+    if (mayRun(task)) ready.push(accountNow(task), task)
   }
   const later = (task: RowTask, ms: number) => {
     const cancel = runtime.after(ms, () => {
@@ -94,6 +96,12 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
     for (;;) {
       const task = ready.peek(account, mayRun, heldUp)
       if (task === null) return false
+      if (accountNow(task) !== account) {
+        // Its job goes another way since it was put here.
+        ready.take(account, task)
+        add(task)
+        continue
+      }
       const pass = enterAll(partners.gates, task)
       if (pass === null) {
         heldUp.add(task.held.claim.jobNo)

@@ -1,6 +1,7 @@
 import { batchAttemptId } from '../batch/attempt-id.ts'
 import type { BatchResult } from '../batch/batch-api.ts'
 import { readResults } from '../batch/results.ts'
+import { BlobMissing } from '../blob/blob.ts'
 import type { KnownAttempt } from '../domain/attempt.ts'
 import type { BatchPart } from '../domain/batch.ts'
 import type { Completion } from '../domain/completion.ts'
@@ -24,6 +25,8 @@ export interface AskedRow {
   readonly part: BatchPart
 }
 
+type Results = Awaited<ReturnType<typeof readResults>>
+
 const NO_REPLY = { usage: null, limits: null, providerRequestId: null, latencyMs: 0, modelAnswered: null } as const
 const UNKNOWN_RATE: Rate = Object.freeze({ price: null, priceNo: null })
 
@@ -46,11 +49,16 @@ export function askedBy(
   for (const part of parts) {
     if (wasCalledOff(part)) continue
     for (const rowIndex of part.rows) {
-      const id = batchAttemptId(part.id, rowIndex)
-      if (!(past.get(rowIndex) ?? []).some((attempt) => attempt.id === id)) asked.set(rowIndex, part)
+      const booked = past.get(rowIndex) ?? []
+      const isBooked = booked.length > 0 && hasAttempt(booked, batchAttemptId(part.id, rowIndex))
+      if (!isBooked) asked.set(rowIndex, part)
     }
   }
   return asked
+}
+
+function hasAttempt(attempts: readonly KnownAttempt[], id: string): boolean {
+  return attempts.some((attempt) => attempt.id === id)
 }
 
 /**
@@ -64,11 +72,10 @@ export async function readReturned(
 ): Promise<readonly ReturnedRow[]> {
   const returned: ReturnedRow[] = []
   for (const [part, asked] of Map.groupBy(rows, (each) => each.part)) {
-    const results =
-      part.results === null ? null : await readResults(deps.blob, part, deps.apis.open(part.kind).readLine)
+    const results = await resultsOf(deps, part)
     for (const { row, past } of asked) {
       const task = askedTask(held, part, row, past)
-      const result = results?.get(row.index)?.result ?? lackOf(part)
+      const result = results?.get(row.index)?.result ?? lackOf(part, results === null)
       const completion = await completionOf(deps, task, part, result)
       const { batch } = targetOf(task)
       const way = { id: batchAttemptId(part.id, row.index), lane: 'batch', startedAtMs: part.packedAtMs } as const
@@ -78,6 +85,20 @@ export async function readReturned(
     }
   }
   return returned
+}
+
+/**
+ * `null`: they are not there any more. They go only once nobody needs them: whoever finds it so has lost the chunk long ago, and can write nothing; or
+ * somebody else has removed them, and the rows are asked again.
+ */
+async function resultsOf({ blob, apis }: BatchDeps, part: BatchPart): Promise<Results | null> {
+  if (part.results === null) return new Map()
+  try {
+    return await readResults(blob, part, apis.open(part.kind).readLine)
+  } catch (error) {
+    if (error instanceof BlobMissing) return null
+    throw error
+  }
 }
 
 /** The row with the request that the part has asked: `prepare` makes the same of the same attempts. */
@@ -101,8 +122,9 @@ function askedTask(held: HeldChunk, part: BatchPart, row: Row, past: readonly Kn
   }
 }
 
-function lackOf({ failure: why }: BatchPart): BatchResult {
-  return { kind: 'none', failure: why ?? failure('unknown', "the batch's results hold nothing of this row") }
+function lackOf({ failure: why }: BatchPart, gone: boolean): BatchResult {
+  const lack = gone ? "the batch's results are gone" : "the batch's results hold nothing of this row"
+  return { kind: 'none', failure: why ?? failure('unknown', lack) }
 }
 
 async function completionOf(

@@ -7,6 +7,7 @@ import type { Settled } from '../row/row.ts'
 import type { RowTask } from './held-chunk.ts'
 import { intentOf, type Sent, targetOf } from './intent.ts'
 import { order } from './job-run.ts'
+import { flexRate, liveWayOf } from './live-way.ts'
 import { prepareRow } from './open-chunk.ts'
 import { factOf, outcomeOf, pastOf } from './outcomes.ts'
 import type { Recorder } from './recorder.ts'
@@ -28,6 +29,8 @@ type Sending = Sent | 'not sent' | 'abandoned'
 export async function sendRow(deps: WorkerDeps, partners: SendPartners, task: RowTask, slot: Slot): Promise<Sending> {
   const { hangUp } = partners
   const target = targetOf(task)
+  const { tier, timeoutMs } = liveWayOf(task, deps.runtime.now())
+  // At the dearer price, whatever it will be served at.
   const intent = intentOf(task, {
     id: deps.runtime.uuid(),
     lane: deps.lane.name,
@@ -40,20 +43,24 @@ export async function sendRow(deps: WorkerDeps, partners: SendPartners, task: Ro
     return 'not sent'
   }
   task.firstSentMs ??= intent.startedAtMs
-  const { requestMs } = task.held.run.spec.execution.timeout
-  const options = { attemptId: intent.id, timeoutMs: requestMs, signal: hangUp }
+  const options = { attemptId: intent.id, timeoutMs, signal: hangUp, ...(tier === 'flex' && { tier }) }
   const completion = await deps.lane.send(task.next.request, options).catch((error: unknown) => {
     slot.release(NOT_SENT)
     throw error
   })
   const failure = completion.ok ? null : completion.failure
+  const flexRefused = tier === 'flex' && !completion.ok && completion.tierRefused === true
+  // Before the slot is free for another that would be asked so.
+  if (flexRefused) task.held.run.noFlex ??= `${target.modelId} is not served as flex (HTTP ${failure?.status})`
   // A request that was refused for good says nothing against the provider.
   const cause = failure === null ? null : failure.retryable || failure.cause === 'cancelled' ? failure.cause : null
   const { limits, usage, latencyMs } = completion
   const { outage } = slot.release({ cause, retryAfterMs: failure?.retryAfterMs ?? null, limits, usage, latencyMs })
   if (limits !== null) deps.events.emit('limit.signal', { account: target.account, signal: limits })
   // Abandoned: whether it was billed nobody knows. It stays open in the ledger, and whoever takes the chunk up books it as lost.
-  return failure?.cause === 'cancelled' ? 'abandoned' : { intent, price: target.price, completion, outage }
+  if (failure?.cause === 'cancelled') return 'abandoned'
+  const { price, priceNo } = tier === 'flex' ? flexRate(target, completion) : target
+  return { intent: { ...intent, priceNo }, price, completion, outage, flexRefused }
 }
 
 /** Books what came back, with the row's outcome where that was the last. `wait`: the row asks again after so many ms; `null`: not in this run. */
@@ -66,7 +73,7 @@ export function settleRow(
   const { held, row } = task
   const { run } = held
   const now = deps.runtime.now()
-  const settled = excuse(run.program.settle(row, task.past, task.next, sent.completion), sent.outage)
+  const settled = excuse(run.program.settle(row, task.past, task.next, sent.completion), sent)
   const { next } = settled
   const fact = factOf(sent.intent, sent.price, sent.completion, settled.attempt, now)
   const end = (outcome: Outcome | null) => recorder.end(held, fact, outcome, sent.partId)
@@ -105,13 +112,13 @@ export function settleRow(
   return { fact, wait: null }
 }
 
-/** During an outage a row's failure is the provider's: it uses nothing up, and the row is asked again. */
-function excuse(settled: Settled, outage: boolean): Settled {
+/** During an outage, and where flex is refused, a row's failure is the provider's: it uses nothing up, and the row is asked again. */
+function excuse(settled: Settled, { outage, flexRefused = false }: Sent): Settled {
   const { cause } = settled.attempt
-  if (!outage || cause === null || !OUTAGE_CAUSES.has(cause)) return settled
+  if (cause === null || !(flexRefused || (outage && OUTAGE_CAUSES.has(cause)))) return settled
   if (settled.next.kind !== 'again' && settled.next.kind !== 'failed') return settled
   return {
-    attempt: { ...settled.attempt, counts: false },
-    next: { kind: 'again', when: 'wait', failure: settled.next.failure },
+    attempt: { ...settled.attempt, counts: false, ...(flexRefused && { retryable: true }) },
+    next: { kind: 'again', when: flexRefused ? 'now' : 'wait', failure: settled.next.failure },
   }
 }

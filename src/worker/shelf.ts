@@ -98,16 +98,18 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
     if (opened.held.open === 0) recorder.close(opened.held)
     for (const outcome of opened.outcomes) recorder.end(opened.held, null, outcome)
     await reuse.admit([...(await settleReturned(opened)), ...opened.tasks])
-    desk.open(opened.held)
+    // One that is over has been taken off the desk.
+    if (!opened.held.closed) desk.open(opened.held)
   }
 
   /** Books what has come back by batch; returns the rows that ask again. Those that led others come first, and lead again. */
-  const settleReturned = async ({ held: chunk, returned }: OpenedChunk): Promise<readonly RowTask[]> => {
+  const settleReturned = async ({ held: chunk, returned, tasks }: OpenedChunk): Promise<readonly RowTask[]> => {
     const again = returned.filter(({ task, sent }) => settleRow(deps, recorder, task, sent).wait !== null)
     if (chunk.parts.length === 0) return []
     recorder.settle(chunk)
-    // Rows with the same request find the answers; and what was held of the budget for the parts is free.
-    await recorder.flush()
+    // Rows that are to be asked find the answers of those with the same request, and what was held of the budget for the parts is free. Where none is,
+    // the next chunk need not wait: several are written down together.
+    if (again.length + tasks.length > 0) await recorder.flush()
     return again.map(({ task }) => task)
   }
 

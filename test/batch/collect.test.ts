@@ -23,6 +23,30 @@ describe('the results', () => {
     await packed.assertAnswered()
   })
 
+  it('are waited for where their file has no name yet, for an hour; then the rows are asked again', async () => {
+    const packed = await depot.pack([2])
+    const batcher = await depot.untilSubmitted()
+    const batch = depot.api.batches[0]!
+    batch.filesDue = true
+    depot.api.endAll()
+    await depot.drive(batcher, async () => (await depot.inState('ended')).length === 1)
+    const endedMs = depot.runtime.now()
+    await depot.drive(batcher, async () => depot.runtime.now() - endedMs > 3_000_000, 60_000)
+    expect(await depot.inState('ended')).toMatchObject([{ note: expect.stringContaining('does not name the file') }])
+    expect(depot.api.calls.filter(({ call }) => call === 'results')).toEqual([])
+    expect(depot.troubles).toHaveLength(1)
+    batch.filesDue = false
+    await depot.drive(batcher, packed.isOver)
+    await packed.assertAnswered()
+
+    const other = await depot.pack([2])
+    await depot.untilSubmitted(batcher)
+    Object.assign(depot.api.batches[1]!, { filesDue: true, lines: [] })
+    depot.api.endAll()
+    await depot.drive(batcher, other.isOver, 300_000)
+    expect((await other.parts()).map(({ state, failure }) => [state, failure?.cause])).toEqual([['void', 'unknown']])
+  })
+
   it('cost one row where a line is bad, missing, doubled or strange, and keep every line', async () => {
     const packed = await depot.pack([3, 2])
     const batcher = await depot.untilSubmitted()

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { LOOK_TIMES } from '../../src/batch/poll-interval.ts'
-import { afterAcceptance, afterRefusal, OPEN_QUEUE } from '../../src/batch/queue-room.ts'
+import { afterAcceptance, afterRefusal, afterResults, OPEN_QUEUE, roomLeft } from '../../src/batch/queue-room.ts'
 
 const refusal = (more: Partial<Parameters<typeof afterRefusal>[1]>) => ({
   outTokens: 0,
@@ -18,6 +18,33 @@ it('takes the limit that the provider names', () => {
   expect(afterRefusal(OPEN_QUEUE, refusal({ tokens: 100_000, message }), LOOK_TIMES).limitTokens).toBe(90_000)
   // By our count it should have fitted: then the provider counts otherwise.
   expect(afterRefusal(OPEN_QUEUE, refusal({ tokens: 80_000, message }), LOOK_TIMES).limitTokens).toBe(40_000)
+})
+
+it('keeps to a limit that was named, and feels for more where none was', () => {
+  const message = 'Limit: 90,000 enqueued tokens.'
+  const named = afterRefusal(OPEN_QUEUE, refusal({ tokens: 100_000, message }), LOOK_TIMES)
+  expect(afterAcceptance(named, 80_000, 40_000).limitTokens).toBe(90_000)
+  const found = afterRefusal(OPEN_QUEUE, refusal({ tokens: 100_000 }), LOOK_TIMES)
+  expect(afterAcceptance(found, 50_000, 50_000).limitTokens).toBe(62_500)
+})
+
+it('counts as the provider does, once results have shown how', () => {
+  const message = 'Limit: 90,000 enqueued tokens.'
+  const named = afterRefusal(OPEN_QUEUE, refusal({ tokens: 100_000, message }), LOOK_TIMES)
+  expect(roomLeft(named, 30_000, null)).toBe(60_000)
+  const known = afterResults(named, 0.4)
+  expect(known.limitTokens).toBe(90_000)
+  expect(known.share).toBeCloseTo(0.42)
+  expect(roomLeft(known, 30_000, null)).toBeCloseTo(90_000 / 0.42 - 30_000)
+  expect(roomLeft(known, 30_000, 42_000)).toBeCloseTo(70_000)
+  // What was found by our own count holds as many rows as before.
+  const found = afterRefusal(OPEN_QUEUE, refusal({ tokens: 100_000 }), LOOK_TIMES)
+  expect(roomLeft(afterResults(found, 0.4), 0, null)).toBeCloseTo(roomLeft(found, 0, null))
+  // 150,000 of ours are 63,000 of theirs.
+  const felt = afterRefusal(afterResults(OPEN_QUEUE, 0.4), refusal({ outTokens: 150_000 }), LOOK_TIMES)
+  expect(felt.limitTokens).toBeCloseTo(63_000, -1)
+  expect(roomLeft(afterResults(OPEN_QUEUE, 1_000_000), 10, null)).toBe(Number.POSITIVE_INFINITY)
+  expect(afterResults(OPEN_QUEUE, 1_000_000).share).toBe(5)
 })
 
 it('pauses ever longer, until something is taken', () => {

@@ -4,15 +4,9 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { batchAttemptId } from '../../src/batch/attempt-id.ts'
+import { requestsKey } from '../../src/batch/batch-files.ts'
 import { linesOf } from '../../src/batch/lines.ts'
-import {
-  partIdOf,
-  readRequestId,
-  readRequests,
-  requestId,
-  requestsKey,
-  writeRequests,
-} from '../../src/batch/request-lines.ts'
+import { partIdOf, readRequestId, readRequests, requestId, writeRequests } from '../../src/batch/request-lines.ts'
 import type { Blob } from '../../src/blob/blob.ts'
 import { openFileBlob } from '../../src/blob/file.ts'
 import { uuidv7 } from '../../src/runtime.ts'

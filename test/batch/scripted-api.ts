@@ -29,6 +29,7 @@ export interface ProviderBatch {
   phase: BatchSaid['phase']
   end: BatchSaid['end']
   queueFull: boolean
+  filesDue: boolean
   /** Its result lines; by default one reply for each request, in reverse order. */
   lines: readonly string[] | null
 }
@@ -95,6 +96,7 @@ export function scriptedApi(now: () => number): ScriptedApi {
       phase: 'running',
       end: null,
       queueFull: false,
+      filesDue: false,
       lines: null,
     }
     provider.batches.push(batch)
@@ -153,7 +155,11 @@ export function scriptedApi(now: () => number): ScriptedApi {
         if (provider.byFile !== (fileId !== null)) throw new Error('the file does not fit the provider')
         return saidOf(addBatch(offer.id, await idsOf(offer), now()))
       }),
-    poll: (id) => ask('poll', null, () => saidOf(find(id))),
+    async poll(id) {
+      if (provider.batches.some((batch) => batch.id === id)) return ask('poll', null, () => saidOf(find(id)))
+      const told = failure('provider_error', 'no such batch', { status: 404, retryable: false })
+      return { is: 'refused', failure: told, queueFull: false }
+    },
     list: () =>
       ask('list', null, () =>
         provider.batches
@@ -190,7 +196,8 @@ function saidOf(batch: ProviderBatch): BatchSaid {
     total: batch.requestIds.length,
     succeeded: null,
     failed: null,
-    files: ended ? ['results'] : [],
+    files: ended && !batch.filesDue ? ['results'] : [],
+    ...(ended && batch.filesDue && { filesDue: true }),
     createdAtMs: batch.createdAtMs,
     expiresAtMs: null,
     failure: batch.end === 'failed' ? failure('provider_error', 'the file is no good', { status: 400 }) : null,

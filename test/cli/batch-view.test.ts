@@ -37,7 +37,7 @@ function shard(more: Partial<Shard> = {}): Shard {
   }
 }
 
-const batches = (...shards: readonly Shard[]): Batches => ({ packed: 0, placed: 0, answered: 0, shards })
+const batches = (...shards: readonly Shard[]): Batches => ({ packed: 0, placed: 0, answered: 0, booked: 0, shards })
 
 describe('what a job has in batches', () => {
   it('is one line, with how far the provider says it is', () => {
@@ -64,7 +64,7 @@ describe('what a job has in batches', () => {
       'batch_1   running   2,100/50,000 requests   sent 12 min ago   silent for 25 min',
       'shard 01934f5e-7c1f-7000-8000-000000000001   unclear   50,000 requests   sent 12 min ago',
       '  two batches could be it',
-      expect.stringContaining('docs/batch.md'),
+      expect.stringContaining('sluice batches'),
     ])
   })
 
@@ -76,6 +76,14 @@ describe('what a job has in batches', () => {
     )
     expect(lines[0]).toContain(' · batch')
     expect(lines[3]).toBe('batches 1 batch: 2,100/50,000 answered (1 running)')
+  })
+
+  it('says beside it how long batches of the account took, where some were seen', () => {
+    const turnarounds = { ms: { low: 20 * MINUTE, expected: 60 * MINUTE, high: 180 * MINUTE }, batches: 12 }
+    const status = aStatus({ lane: 'batch', batches: batches(shard()), turnarounds })
+    expect(panelLines(status, { nowMs: NOW, stage: 'working' }, 130)[3]).toBe(
+      'batches 1 batch: 2,100/50,000 answered (1 running)   batches of this account mostly took 20 min to 3 h (the last 12)',
+    )
   })
 
   it('is the same for programs', () => {

@@ -85,7 +85,9 @@ export function aStatus(more: Partial<JobStatus> = {}): JobStatus {
     exitCode: 6,
     model: 'openai/gpt-5-mini',
     lane: 'live',
+    deadlineAtMs: null,
     batches: null,
+    turnarounds: null,
     budget: null,
     ...more,
   }

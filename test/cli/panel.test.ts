@@ -4,6 +4,7 @@ import { PANEL_LINES, panelLines, phaseText, shownPercent, stateText } from '../
 import { widthOf } from '../../src/cli/terminal-text.ts'
 import { CAUSES } from '../../src/domain/failure.ts'
 import { type Counters, JOB_STATES, NO_COUNTS } from '../../src/domain/job.ts'
+import type { Route } from '../../src/domain/route.ts'
 import type { JobStatus, LiveStatus } from '../../src/engine.ts'
 import { aFinished, aJob, aLive, aStatus, CREATED_MS, JOB_ID } from './fake-engine.ts'
 
@@ -82,6 +83,15 @@ const live: fc.Arbitrary<LiveStatus | null> = fc.option(
     note: fc.option(fc.string({ unit: 'grapheme' })),
   }),
 )
+const routeFor = (why: string): Route => ({
+  way: 'live',
+  chosen: 'batch',
+  deadlineAtMs: null,
+  why,
+  ways: [],
+  liveMsPerRow: 1,
+  changes: [{ atMs: CREATED_MS, to: 'live', why }],
+})
 const status: fc.Arbitrary<JobStatus> = fc
   .record({
     state: fc.constantFrom(...JOB_STATES),
@@ -92,9 +102,16 @@ const status: fc.Arbitrary<JobStatus> = fc
     live,
     causes: fc.array(fc.record({ cause: fc.constantFrom(...CAUSES), rows: natural }), { maxLength: 21 }),
     model: fc.string({ unit: 'grapheme' }),
+    lane: fc.constantFrom('live', 'batch', 'auto'),
+    deadlineAtMs: fc.option(fc.integer({ min: 0, max: 2 * CREATED_MS })),
+    why: fc.option(fc.string({ unit: 'grapheme' })),
   })
-  .map(({ state, specName, rowsTotal, share, ...rest }) =>
-    aStatus({ ...rest, job: aJob({ state, specName, rowsTotal }), rowsDone: Math.floor(rowsTotal * share) }),
+  .map(({ state, specName, rowsTotal, share, why, ...rest }) =>
+    aStatus({
+      ...rest,
+      job: aJob({ state, specName, rowsTotal, ...(why !== null && { route: routeFor(why) }) }),
+      rowsDone: Math.floor(rowsTotal * share),
+    }),
   )
 
 describe('whatever the job', () => {

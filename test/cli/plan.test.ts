@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { Engine, Planned, PlanRequest } from '../../src/engine.ts'
-import { aPlan } from '../delivery/a-plan.ts'
+import { A_ROUTE, aPlan } from '../delivery/a-plan.ts'
 import { aJob, aStatus } from './fake-engine.ts'
 import { cli } from './harness.ts'
 
@@ -42,6 +42,19 @@ describe('sluice plan', () => {
       '          12 rows: failed before',
       '          also: parameters changed (model.params.temperature)',
       "note      As a batch it would cost about half, $0.4270 to $0.4565, by the provider's price list; this asks live.",
+      '',
+    ])
+  })
+
+  it('of the lane auto shows a line for each way, and which it takes and why', async () => {
+    const plan = aPlan({ route: A_ROUTE, explanation: null, notes: [], budget: [] })
+    const { run, out } = cli(planning({ plan }), { tty: 120 })
+    expect(await run('plan', 'x.yaml')).toBe(0)
+    expect(out().split('\n').slice(7)).toEqual([
+      'lanes     batch   $0.4270 to $0.4565   20 min 0 s to 3 h 0 min    the last 12 batches of this account   98.0% in time',
+      '          live    $0.8540 to $0.9130   4 min 12 s to 5 min 41 s   concurrency 64                        100% in time',
+      'chosen    auto -> batch (49 % cheaper than live: 98 % of the rows are expected in time, the rest goes live)',
+      'deadline  12 h 0 min from the start',
       '',
     ])
   })

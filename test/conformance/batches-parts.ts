@@ -238,6 +238,28 @@ export function partsConformance(under: () => StoreUnderTest): void {
     expect(await deaths()).toBe(0)
   })
 
+  it('unpacks as many requests as are wanted in whole parts, those packed last, and leaves what is placed', async () => {
+    const one = await queuedJob(store, [2, 2, 2, 2])
+    const parts = []
+    for (const chunkNo of [0, 1, 2, 3])
+      parts.push(
+        await packed(store, { jobNo: one.jobNo, chunkNo }, [2 * chunkNo, 2 * chunkNo + 1], {
+          packedAtMs: T + chunkNo,
+        }),
+      )
+    await planned(store, [parts[3]!])
+    const reason = failure('cancelled', 'there is no time for a batch')
+    const unpack = (requests: number) => store.write((tx) => store.batches.unpack(tx, one.jobNo, requests, reason))
+    expect(await unpack(3)).toStrictEqual(refs(one.jobNo, 1, 2))
+    expect(await store.batches.ofChunk({ jobNo: one.jobNo, chunkNo: 2 })).toMatchObject([
+      { state: 'void', failure: reason },
+    ])
+    expect(ids(await store.batches.packed(DEFAULT_TENANT, kindOf().key, 9))).toStrictEqual([parts[0]!.id])
+    expect(await unpack(99)).toStrictEqual(refs(one.jobNo, 0))
+    expect(await unpack(99)).toStrictEqual([])
+    expect(await store.batches.ofChunk({ jobNo: one.jobNo, chunkNo: 3 })).toMatchObject([{ state: 'placed' }])
+  })
+
   it('withdraws a job that is not to go on: from shards that were only planned, and of its own', async () => {
     const [one, two] = [await queuedJob(store, [1, 1, 1, 1]), await queuedJob(store, [1])]
     const parts = []

@@ -166,6 +166,23 @@ export function shardsConformance(under: () => StoreUnderTest): void {
     for (const { id } of [mixed, early]) expect(await store.batches.shard(id)).toMatchObject({ cancelWantedMs: null })
   })
 
+  it('is called back once it may have been sent, whosever parts it holds', async () => {
+    const [a, b, c] = await parts([0], [1], [2])
+    const [other] = await parts([0])
+    const mixed = (await store.batches.change(await planned(store, [a!, other!]), { state: 'submitted' }))!
+    const early = await planned(store, [b!])
+    const left = (await store.batches.change(await planned(store, [c!]), { state: 'submitted' }))!
+    await store.batches.callBack([mixed.id, early.id], T + 1)
+    await store.batches.callBack([mixed.id], T + 2)
+    expect(await store.batches.shard(mixed.id)).toStrictEqual({
+      ...mixed,
+      cancelWantedMs: T + 1,
+      nextLookMs: T + 1,
+      version: mixed.version + 1,
+    })
+    for (const { id } of [early, left]) expect(await store.batches.shard(id)).toMatchObject({ cancelWantedMs: null })
+  })
+
   it('says what is out of a job, and how long batches of an account took', async () => {
     const [a, b, c, d] = await parts([0, 1], [2, 3, 4], [5], [6])
     const sent = (await store.batches.change(await planned(store, [a!]), {

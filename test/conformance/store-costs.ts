@@ -106,6 +106,26 @@ export function costsConformance(under: () => StoreUnderTest): void {
     expect((await store.attempts.ofRow(jobNo, 0))[0]).toMatchObject({ cacheWriteTokens: 30, reasoningTokens: 15 })
   })
 
+  it('has an attempt at the price it was charged at, whatever its intent said', async () => {
+    const { jobNo } = await queuedJob(store, [2])
+    const held = await claim(store, jobNo, 0)
+    const [live, flex] = [PRICE, { ...PRICE, lanePermille: 500 }]
+    const [liveNo, flexNo] = await Promise.all([live, flex].map((price) => store.costs.priceNo(price)))
+    const intents = [0, 1].map((row) => intentOf(held, row, { priceNo: liveNo as number }))
+    const facts = intents.map((intent) => factOf({ ...intent, priceNo: flexNo as number }))
+    await record(store, held, { intents, facts: facts.slice(0, 1) })
+    expect((await store.costs.ofJob(jobNo)).map(({ state, price }) => [state, price])).toEqual(
+      expect.arrayContaining([
+        ['booked', flex],
+        ['open', live],
+      ]),
+    )
+    // Its holder has died meanwhile; then its answer comes after all.
+    await store.chunks.claim({ jobNo, chunkNo: 0 }, 'another', true, T + 1)
+    await record(store, held, { facts: facts.slice(1) })
+    expect((await store.costs.ofJob(jobNo)).map(({ price }) => price)).toEqual([flex, flex])
+  })
+
   it('books a lost attempt at the worst case of each kind', async () => {
     const { jobNo } = await queuedJob(store, [1])
     const dead = await claim(store, jobNo, 0)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { AS_SPECIFIED, isTerminal, JOB_STATES, type JobState, mayBecome } from '../../src/domain/job.ts'
+import { type Route, rerouted } from '../../src/domain/route.ts'
 import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
 import { newJob, SPEC_HASH, type StoreUnderTest, T } from './store-fixture.ts'
 
@@ -152,6 +153,50 @@ export function jobsConformance(under: () => StoreUnderTest): void {
       expect((await store.jobs.round(jobNo, 0))?.specHash).toBe(SPEC_HASH)
       expect((await store.jobs.round(jobNo, 1))?.specHash).toBe(specHash)
       expect(await store.jobs.round(jobNo, 2)).toBeNull()
+    })
+  })
+
+  describe('the route of a job', () => {
+    const route: Route = {
+      way: 'batch',
+      chosen: 'batch',
+      deadlineAtMs: T + 60_000,
+      why: 'it is the cheapest',
+      ways: [{ way: 'live', costNano: null, ms: null, basis: 'nothing', share: 1, expectedNano: null }],
+      liveMsPerRow: 1.5,
+      changes: [],
+    }
+    const late = rerouted(route, { atMs: T + 9, to: 'live', why: 'it is late' })
+
+    it('is written down by one of several, and changed against the one that was read', async () => {
+      const jobNo = await jobIn('queued')
+      expect(await read(jobNo)).not.toHaveProperty('route')
+      const another = await under().openAnother()
+      const first = await Promise.all([store, another].map((side) => side.jobs.setRoute(jobNo, null, route, T)))
+      expect(first.toSorted()).toStrictEqual([false, true])
+      expect(await store.jobs.setRoute(jobNo, late, route, T)).toBe(false)
+      expect(await store.jobs.setRoute(jobNo, route, late, T + 9)).toBe(true)
+      expect((await read(jobNo)).route).toStrictEqual(late)
+      expect((await store.jobs.controls([jobNo]))[0]?.route).toStrictEqual(late)
+      const events = (await store.events.list(jobNo, 0, 9)).filter(({ type }) => type === 'job.route')
+      expect(events.map(({ atMs, data }) => [atMs, JSON.parse(data)])).toStrictEqual([
+        [T, { way: 'batch', why: 'it is the cheapest' }],
+        [T + 9, { way: 'live', why: 'it is late' }],
+      ])
+    })
+
+    it('is listed while its job is at work, and ends with the round', async () => {
+      const [routed, plain, over] = [await jobIn('queued'), await jobIn('queued'), await jobIn('queued', 'running')]
+      for (const jobNo of [routed, over]) await store.jobs.setRoute(jobNo, null, route, T)
+      await change(over, ['running'], 'finalizing')
+      await change(over, ['finalizing'], 'completed')
+      expect((await store.jobs.routed(9)).map(({ jobNo }) => jobNo)).toStrictEqual([routed])
+      expect(await store.jobs.setRoute(over, route, late, T)).toBe(false)
+      expect((await read(plain)).route).toBeUndefined()
+      expect((await read(over)).route).toStrictEqual(route)
+      const round = { round: 1, specHash: SPEC_HASH, selection: '{}', atMs: T + 50 }
+      expect(await store.write((tx) => store.jobs.openRound(tx, over, round))).toBe(true)
+      expect(await read(over)).not.toHaveProperty('route')
     })
   })
 

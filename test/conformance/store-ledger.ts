@@ -150,7 +150,7 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
       ],
       prices: [],
       promptCache: { inputTokens: 80, cachedTokens: 16, cacheWriteTokens: 0, savedNano: null },
-      batch: { attempts: 0, savedNano: null },
+      byWay: [{ way: 'live', attempts: 4, costNano: 1_300, unpriced: 1, savedNano: null }],
     })
   })
 

@@ -4,6 +4,7 @@ import { holdingsConformance } from './batches-budget.ts'
 import { partsConformance } from './batches-parts.ts'
 import { batchRacesConformance } from './batches-races.ts'
 import { shardsConformance } from './batches-shards.ts'
+import { spentConformance } from './batches-spent.ts'
 import { answersConformance } from './store-answers.ts'
 import { budgetConformance } from './store-budget.ts'
 import { chunksConformance } from './store-chunks.ts'
@@ -53,6 +54,7 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('parts of batches', () => partsConformance(() => under))
     describe('shards of batches', () => shardsConformance(() => under))
     describe('results of batches', () => bookingConformance(() => under))
+    describe('results that nobody needs', () => spentConformance(() => under))
     describe('budgets of batches', () => holdingsConformance(() => under))
     describe('races over batches', () => batchRacesConformance(() => under))
   })

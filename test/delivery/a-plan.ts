@@ -1,4 +1,31 @@
-import type { Plan } from '../../src/domain/plan.ts'
+import type { Plan, PlannedRoute } from '../../src/domain/plan.ts'
+
+const HOUR = 3_600_000
+
+/** Batch, chosen from two ways with a deadline of half a day. */
+export const A_ROUTE: PlannedRoute = {
+  way: 'batch',
+  why: '49 % cheaper than live: 98 % of the rows are expected in time, the rest goes live',
+  deadlineMs: 12 * HOUR,
+  ways: [
+    {
+      way: 'batch',
+      costNano: { low: 427_000_000, expected: 441_000_000, high: 456_500_000 },
+      ms: { low: HOUR / 3, expected: HOUR, high: 3 * HOUR },
+      basis: 'the last 12 batches of this account',
+      share: 0.98,
+      expectedNano: 449_820_000,
+    },
+    {
+      way: 'live',
+      costNano: { low: 854_000_000, expected: 882_000_000, high: 913_000_000 },
+      ms: { low: 252_000, expected: 290_000, high: 341_000 },
+      basis: 'concurrency 64',
+      share: 1,
+      expectedNano: 882_000_000,
+    },
+  ],
+}
 
 /** A plan with everything that a plan may say; `more` wins. */
 export function aPlan(more: Partial<Plan> = {}): Plan {
@@ -11,6 +38,7 @@ export function aPlan(more: Partial<Plan> = {}): Plan {
       model: 'openai/gpt-5-mini',
       params: { max_output_tokens: 200 },
       fallbacks: ['openai/gpt-5'],
+      lane: 'live',
     },
     priceSource: 'genai-prices 0.1.8, 2026-11-22',
     rows: {
@@ -35,6 +63,7 @@ export function aPlan(more: Partial<Plan> = {}): Plan {
       bound: 'concurrency 64',
       basis: 'latency',
     },
+    route: null,
     budget: [
       { limit: 'usd', amount: 20_000_000_000, fit: 'fits' },
       { limit: 'tokens', amount: 2_300_000, fit: 'may not fit' },

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { planFile, planJson, readPlanFile } from '../../src/delivery/plan-json.ts'
 import { planMarkdown } from '../../src/delivery/plan-markdown.ts'
-import { aPlan } from './a-plan.ts'
+import { A_ROUTE, aPlan } from './a-plan.ts'
 
 const golden = (name: string) => new URL(`fixtures/${name}`, import.meta.url)
 
@@ -23,6 +23,19 @@ describe('a plan as Markdown', () => {
     await expect(planMarkdown(unknown)).toMatchFileSnapshot(golden('plan-unpriced.md').pathname)
   })
 
+  it('of the lane auto has the ways that were compared, and which it is', async () => {
+    const { spec } = aPlan()
+    const routed = aPlan({ spec: { ...spec, lane: 'auto' }, route: A_ROUTE, explanation: null, notes: [] })
+    await expect(planMarkdown(routed)).toMatchFileSnapshot(golden('plan-auto.md').pathname)
+  })
+
+  it('says of a batch that nobody knows how long it takes', () => {
+    const { spec } = aPlan()
+    expect(planMarkdown(aPlan({ spec: { ...spec, lane: 'batch' }, time: null }))).toContain(
+      'unknown: a day at the most, mostly hours',
+    )
+  })
+
   it('gives no name of a spec or model a meaning of its own', () => {
     const text = planMarkdown(aPlan({ spec: { ...aPlan().spec, name: 'a|b <script>', model: 'x/`y`' } }))
     expect(text).toContain('a\\|b \\<script>')
@@ -42,6 +55,26 @@ describe('a plan as JSON', () => {
       budget: [
         { limit: 'usd', amount: 20, fit: 'fits' },
         { limit: 'tokens', amount: 2_300_000, fit: 'may not fit' },
+      ],
+    })
+  })
+
+  it('says which way auto goes, and what it was compared with', () => {
+    expect(planJson(aPlan())).toMatchObject({ spec: { lane: 'live' }, route: null })
+    expect(planJson(aPlan({ route: A_ROUTE })).route).toEqual({
+      way: 'batch',
+      why: A_ROUTE.why,
+      deadline_s: 43_200,
+      ways: [
+        {
+          way: 'batch',
+          cost_usd: { low: 0.427, expected: 0.441, high: 0.4565 },
+          time_s: { low: 1200, expected: 3600, high: 10_800 },
+          basis: 'the last 12 batches of this account',
+          share_in_time: 0.98,
+          expected_usd: 0.44982,
+        },
+        expect.objectContaining({ way: 'live', share_in_time: 1, expected_usd: 0.882 }),
       ],
     })
   })

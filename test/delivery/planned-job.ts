@@ -14,7 +14,7 @@ import {
 } from '../../src/domain/job.ts'
 import type { Price } from '../../src/domain/money.ts'
 import { countsOfOutcome } from '../../src/domain/outcome-counts.ts'
-import type { Outcome, Row, Value } from '../../src/domain/row.ts'
+import type { LaneName, Outcome, Row, Value } from '../../src/domain/row.ts'
 import type { Spec } from '../../src/domain/spec.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
@@ -48,6 +48,7 @@ export interface PlannedAttempt {
   readonly cacheWriteTokens?: number
   readonly reasoningTokens?: number
   readonly price?: Price
+  readonly lane?: LaneName
 }
 
 export interface PlannedJob {
@@ -234,7 +235,7 @@ function fact(
       round: 0,
       number: at + 1,
       model: attempt.model ?? 'openai/main',
-      lane: 'live',
+      lane: attempt.lane ?? 'live',
       requestHash: HASH,
       startedAtMs: 1_700_000_002_000 + at,
       worstInputTokens: 100,

@@ -37,6 +37,8 @@ const anyPart = fc
   })
   .map((fields) => part(fields.state === 'open' ? { ...fields, ...NO_SUMS, attempts: fields.attempts } : fields))
 
+const sumOf = (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0)
+
 describe('a ledger', () => {
   it('is the sum of its parts, whichever way they are cut', () => {
     fc.assert(
@@ -45,12 +47,30 @@ describe('a ledger', () => {
         const ended = parts.filter(({ state }) => state !== 'open').reduce(addSums, NO_SUMS)
         expect(ledger).toMatchObject(ended)
         expect(ledger.byModel.reduce(addSums, NO_SUMS)).toEqual(ended)
+        expect(sumOf(ledger.byWay.map(({ attempts }) => attempts))).toBe(ended.attempts)
+        expect(sumOf(ledger.byWay.map(({ costNano }) => costNano))).toBe(ended.costNano)
         expect(ledger.booked + ledger.lost + ledger.orphaned).toBe(ledger.attempts)
         expect(ledger.attempts + ledger.open).toBe(parts.reduce((sum, { attempts }) => sum + attempts, 0))
         expect(ledger.lostCostNano + ledger.orphanedCostNano).toBeLessThanOrEqual(ledger.failedCostNano)
         expect(ledger.failedCostNano).toBeLessThanOrEqual(ledger.costNano)
       }),
     )
+  })
+
+  it('tells the ways apart: a live request that was charged less than live was served as flex', () => {
+    const half = { ...PRICE, lanePermille: 500 }
+    const parts = [
+      part({ attempts: 2, costNano: 1000 }),
+      part({ attempts: 3, costNano: 600, price: half }),
+      part({ attempts: 1, costNano: 400, price: { ...half, source: 'another list' } }),
+      part({ attempts: 5, costNano: 70, price: half, lane: 'batch' }),
+      part({ attempts: 1, unpriced: 1, price: null, lane: 'batch' }),
+    ]
+    expect(ledgerOf(parts).byWay).toEqual([
+      { way: 'live', attempts: 2, costNano: 1000, unpriced: 0, savedNano: 0 },
+      { way: 'flex', attempts: 4, costNano: 1000, unpriced: 0, savedNano: 1000 },
+      { way: 'batch', attempts: 6, costNano: 70, unpriced: 1, savedNano: 70 },
+    ])
   })
 
   it('says what the provider’s cache saved, writes at their dearer price taken off', () => {

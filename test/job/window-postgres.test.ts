@@ -68,6 +68,7 @@ function depsOf({ store, queue }: BackEnd): JobDeps {
     readRows: async () => [],
     writeResults: async () => undefined,
     keepReport: async () => undefined,
+    blob: { removeAll: async () => undefined },
     settleChunk: async () => undefined,
   }
 }

@@ -65,6 +65,7 @@ async function openWindow(window: number) {
       })),
     writeResults: async () => undefined,
     keepReport: async () => undefined,
+    blob: { removeAll: async () => undefined },
     settleChunk: async () => undefined,
   }
   const held: Held[] = []

@@ -20,6 +20,7 @@ it('the live lane asks the model of the request, and hands on its bounds and its
     cachesFrom: () => 1024,
     account: () => 'account',
     batches: () => null,
+    flex: () => null,
     batchKind: () => {
       throw new Error('not asked')
     },

@@ -35,6 +35,7 @@ describe('a run of failures', () => {
           refusalsInARow: 0,
           sinceMs: first,
           open: opens,
+          cause: 'connection',
         })
         expect(downFor(failing(times), last)).toBeNull()
       }),

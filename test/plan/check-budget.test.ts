@@ -33,6 +33,7 @@ budget: ${budget}
     }),
     price: ({ id }) => (known.includes(id) ? price : null),
     hasBatches: () => true,
+    hasFlex: () => true,
   })
   return lines(found).filter((line) => !line.startsWith('ok '))
 }

@@ -26,6 +26,7 @@ const tools = (more: Partial<CheckTools> = {}): CheckTools => ({
   describeInput: async () => preview,
   price: () => price,
   hasBatches: () => true,
+  hasFlex: () => true,
   ...more,
 })
 
@@ -117,6 +118,33 @@ describe('the lane batch', () => {
     expect(await problems(batch, { price: () => null })).toEqual([
       expect.stringContaining('the price of openai/gpt-5-mini is not known'),
       expect.stringContaining('what a batch costs is not known'),
+    ])
+  })
+})
+
+describe('the lane auto', () => {
+  const auto = GOOD.concat('execution: { lane: auto, deadline: 12h }\n')
+  const neither = { hasBatches: () => false, hasFlex: () => false }
+
+  it('has something to choose where the provider has a batch API or flex', async () => {
+    expect(await problems(auto, { hasFlex: () => false })).toEqual([])
+    expect(await problems(auto, { hasBatches: () => false })).toEqual([])
+  })
+
+  it('is warned of where all that is left is live, at the deadline if that alone asked for it', async () => {
+    const warning = 'auto is live: openai/gpt-5-mini has neither a batch API nor flex that sluice knows'
+    expect(await problems(auto, neither)).toEqual([`warning s.yaml:21:20 ${warning} | It costs what live costs.`])
+    const asked = GOOD.concat('execution: { deadline: 12h }\n')
+    expect(await problems(asked, neither)).toEqual([expect.stringMatching(/^warning s\.yaml:21:\d+ auto is live: /)])
+  })
+})
+
+describe('a deadline', () => {
+  it.each(['live', 'batch'])('that the lane %s does nothing about is warned of', async (lane) => {
+    expect(await problems(GOOD.concat(`execution: { lane: ${lane}, deadline: 12h }\n`))).toEqual([
+      expect.stringMatching(
+        `^warning .*execution.deadline is watched, and nothing is done about it: the lane is ${lane} \\| With execution.lane: auto`,
+      ),
     ])
   })
 })

@@ -30,6 +30,7 @@ function seen(rows: number, more: Partial<Observation> = {}): Observation[] {
     inputTokens: 75 + (at % 3) * 25,
     outputTokens: 20,
     costNano: 100_000,
+    uncachedNano: 100_000,
     latencyMs: 1000,
     ...more,
   }))
@@ -101,6 +102,7 @@ describe('what one row used', () => {
       inputTokens: 1000,
       outputTokens: 100,
       costNano: 500_000 + 50_000 + 200_000,
+      uncachedNano: 1_200_000,
       latencyMs: 2100,
     })
   })

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openEngine, startSimulator } from '../../src/compose.ts'
 import { readConfig } from '../../src/config.ts'
-import type { Range } from '../../src/domain/plan.ts'
+import type { Range } from '../../src/domain/range.ts'
 import { systemRuntime } from '../../src/runtime.ts'
 import type { TrialSpec } from './trial-specs.ts'
 

@@ -8,7 +8,7 @@ import type { ResultRow } from './two-ledgers.ts'
 /** A line of the simulator's log, of a request in a batch. */
 export type BatchedRequest = LoggedRequest & { readonly batch: string; readonly custom_id: string }
 
-/** What the store and the simulator say of one job's batches, and where they differ. */
+/** What the store and the simulator say of the batches of all jobs, and where they differ. */
 export interface BatchLedgers {
   readonly rows: number
   readonly resultRows: number
@@ -28,7 +28,7 @@ export interface BatchLedgers {
   readonly bookedUnbilled: number
   readonly ledgerNano: number
   readonly billNano: number
-  /** Parts, shards, holdings, attempts and messages that are left when the job is over. */
+  /** Parts, shards, holdings, attempts and chunks that are left when the jobs are over. */
   readonly leftOpen: number
 }
 
@@ -47,13 +47,14 @@ const LEFT = `select
   (select count(*) from batch_parts where state <> 'closed')
   + (select count(*) from batch_shards where state not in ('collected', 'returned'))
   + (select count(*) from budget_holdings)
-  + (select count(*) from attempts where state = 'open') as n`
+  + (select count(*) from attempts where state = 'open')
+  + (select count(*) from chunks where state <> 'done') as n`
 
-/** Holds the store's ledger of a job's batches against the simulator's log and its report. */
+/** Holds the store's ledger of all batches against the simulator's log and its report. */
 export async function compareBatchLedgers(
   ask: Ask,
-  log: readonly BatchedRequest[],
   report: BatchReport,
+  log: readonly BatchedRequest[],
   results: readonly ResultRow[],
 ): Promise<BatchLedgers> {
   const ledger = await ask<BookedLine>(LEDGER)
@@ -61,7 +62,7 @@ export async function compareBatchLedgers(
   const billed = log.filter((line) => line.billed)
   const billedIds = new Set(billed.map(({ custom_id }) => attemptOf(custom_id)))
   const worked = report.batches.filter(({ end }) => end !== 'failed')
-  const [job] = await ask<{ n: number }>('select rows_total as n from jobs')
+  const [job] = await ask<{ n: number }>('select sum(rows_total) as n from jobs')
   const [left] = await ask<{ n: number }>(LEFT)
   return {
     rows: job?.n ?? 0,
@@ -104,15 +105,20 @@ export function brokenBatchPromises(figures: BatchLedgers): readonly string[] {
     [found.bookedWrong === 0, `${found.bookedWrong} billed requests are not booked as billed`],
     [found.bookedUnbilled === 0, `${found.bookedUnbilled} booked attempts were not billed`],
     [found.ledgerNano === found.billNano, `the ledger says ${found.ledgerNano}, the bill ${found.billNano}`],
-    [found.leftOpen === 0, `${found.leftOpen} parts, shards, holdings or attempts are open`],
+    [found.leftOpen === 0, `${found.leftOpen} parts, shards, holdings, attempts or chunks are open`],
   ]
   return checks.filter(([kept]) => !kept).map(([, text]) => text)
 }
 
 function attemptOf(customId: string): string {
-  const place = readRequestId(customId)
+  const place = readRequestId(nameIn(customId))
   if (place === null) throw new Error(`${customId} is no id of a request`)
   return digits(batchAttemptId(place.partId, place.rowIndex))
+}
+
+/** Requests within the call that creates a batch of Gemini's have their name in an object. */
+function nameIn(customId: string): string {
+  return customId.startsWith('{') ? (JSON.parse(customId) as { readonly key: string }).key : customId
 }
 
 function digits(id: string | Uint8Array): string {

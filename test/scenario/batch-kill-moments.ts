@@ -1,4 +1,4 @@
-import type { BatchReport } from '../../src/simulator/batch/report.ts'
+import type { BatchTrialProvider } from './batch-trial-provider.ts'
 
 /** Asks the store from beside. Nothing, where there are no tables yet. */
 export type Ask = <T>(sql: string) => Promise<readonly T[]>
@@ -29,8 +29,8 @@ export interface Aim {
 }
 
 /**
- * Before, within and after each step of a batch. Uploads and creates take the simulator a few milliseconds: half of the kills behind their first sight come before
- * their answer was written down.
+ * Before, within and after each step of a batch. Uploads take the simulator a few milliseconds, and many creates are held up on their way to it: half of
+ * the kills behind their first sight come before their answer was written down, and some before the provider has heard of them.
  */
 export const AIMS: readonly Aim[] = [
   { window: 'start', mark: null, withinMs: 4_000 },
@@ -74,24 +74,48 @@ const NO_SUMS: Sums = {
   rows: 0,
 }
 
-/** What the store and the simulator at `url` can be seen to have done. */
-export async function marks(ask: Ask, url: string): Promise<Marks> {
-  const [sums = NO_SUMS] = await ask<Sums>(SUMS)
-  const { calls } = await batchReport(url)
-  const of = (...names: readonly string[]) =>
-    Object.entries(calls).reduce((sum, [name, n]) => (names.includes(name.split(' ')[1] ?? '') ? sum + n : sum), 0)
-  const provider = {
+/** What the store and the provider can be seen to have done. */
+export async function marks(ask: Ask, provider: BatchTrialProvider): Promise<Marks> {
+  const [[sums = NO_SUMS], { calls }] = await Promise.all([ask<Sums>(SUMS), provider.report()])
+  const of = (wanted: string) =>
+    Object.entries(calls).reduce((sum, [name, n]) => (name.split(' ')[1] === wanted ? sum + n : sum), 0)
+  return {
+    ...sums,
     upload: of('upload'),
-    create: of('create'),
+    create: provider.creates(),
     look: of('look'),
     list: of('list'),
     content: of('content'),
   }
-  return { ...sums, ...provider }
 }
 
-/** What the simulator tells of its batches; `settled`: as soon as no answer is being worked out. */
-export async function batchReport(url: string, settled = false): Promise<BatchReport> {
-  const reply = await fetch(`${url}/__simulator/batches${settled ? '?settle=1' : ''}`)
-  return (await reply.json()) as BatchReport
+/** In which a process has begun with something, however busy the machine, and whatever a dead one held is free. */
+const START_MS = 40_000
+/** In which it gets where it is to be killed; if not, that may not come any more. */
+const PATIENCE_MS = 5_000
+
+/** Waits for a moment of the window, drawn by `random`. `late`: it does not come, or not soon; `over`: there is nothing to kill any more. */
+export async function untilMoment(
+  aim: Aim,
+  random: () => number,
+  look: () => Promise<Marks>,
+  isOver: () => boolean,
+): Promise<'there' | 'late' | 'over'> {
+  const before = await look()
+  let dueMs = performance.now() + START_MS
+  for (let moved = false; aim.mark !== null; await pause(10)) {
+    if (isOver()) return 'over'
+    if (performance.now() > dueMs) return 'late'
+    const now = await look()
+    if (now[aim.mark] > before[aim.mark]) break
+    if (!moved && JSON.stringify(now) !== JSON.stringify(before)) {
+      moved = true
+      dueMs = performance.now() + PATIENCE_MS
+    }
+  }
+  const atMs = performance.now() + random() * aim.withinMs
+  while (!isOver() && performance.now() < atMs) await pause(1)
+  return isOver() ? 'over' : 'there'
 }
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))

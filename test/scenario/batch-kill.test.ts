@@ -10,7 +10,7 @@ import { runBatchKillTrial } from './batch-kill-trial.ts'
 const MOST_MS = 300_000
 
 /** One that finds a batch by our name for it, and one that has no place for that; `npm run trial:batch-kill` does all, and many kills. */
-const PROVIDER = ON_POSTGRES ? 'anthropic' : 'openai'
+const MAKER = ON_POSTGRES ? 'anthropic' : 'openai'
 
 it(
   'kill -9 around the steps of a batch, over one provider: no second batch, no row lost, and the two ledgers agree',
@@ -23,11 +23,11 @@ it(
       dir,
       env: backEnd.env,
       ask: backEnd.query,
-      tell: backEnd.tell,
-      provider: PROVIDER,
+      maker: MAKER,
       rows: 40,
       kills: 2,
-      seed: 11,
+      heldMs: 1_500,
+      seed: 136,
     })
     expect(brokenBatchPromises(figures)).toEqual([])
     expect(Object.keys(figures.kills)).not.toEqual([])

@@ -76,6 +76,8 @@ async function useBatches(store: Store): Promise<void> {
   const held = { jobNo, chunkNo: first.chunkNo, epoch: claimed.chunk.epoch }
   const facts = [factOf(intentOf(held, 0, { lane: 'batch' }))]
   await store.batches.ofChunk(held)
+  await store.batches.spent({ jobNo })
+  await store.batches.spent({ shardIds: [again.id] })
   await store.write((tx) => store.budgets.bookParts(tx, [{ ...held, partId: first.id, facts }]))
   await record(store, held, { facts })
   await store.write((tx) => store.batches.close(tx, [first.id]))

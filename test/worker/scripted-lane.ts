@@ -9,6 +9,8 @@ export interface SentRequest {
   readonly text: string
   readonly model: string
   readonly attemptId: string
+  /** Asked as flex. */
+  readonly flex: boolean
   /** From 1: how often this text was sent. */
   readonly time: number
 }
@@ -57,10 +59,10 @@ export function scriptedLane(): ScriptedLane {
   const times = new Map<string, number>()
   let script: Script = () => topic()
   let open = 0
-  const see = (text: string, model: string, attemptId: string): SentRequest => {
+  const see = (text: string, model: string, attemptId: string, flex = false): SentRequest => {
     const time = (times.get(text) ?? 0) + 1
     times.set(text, time)
-    const seen = { text, model, attemptId, time }
+    const seen = { text, model, attemptId, flex, time }
     sent.push(seen)
     return seen
   }
@@ -74,8 +76,8 @@ export function scriptedLane(): ScriptedLane {
       script = next
     },
     answer: async (text, model, attemptId) => script(see(text, model, attemptId)),
-    async send(request: ModelRequest, { attemptId, signal }) {
-      const seen = see(request.messages[0]?.text ?? '', request.target.id, attemptId)
+    async send(request: ModelRequest, { attemptId, signal, tier }) {
+      const seen = see(request.messages[0]?.text ?? '', request.target.id, attemptId, tier === 'flex')
       open += 1
       const hungUp = Promise.withResolvers<Completion>()
       const hangUp = () => hungUp.resolve(fails('cancelled'))

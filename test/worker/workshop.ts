@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { createBatcher } from '../../src/batch/batcher.ts'
+import type { Blob } from '../../src/blob/blob.ts'
 import { openFileBlob } from '../../src/blob/file.ts'
 import type { Job } from '../../src/domain/job.ts'
 import { addCounters, NO_COUNTS } from '../../src/domain/job.ts'
@@ -51,7 +52,7 @@ const PRICE = {
   source: 'spec',
 }
 
-/** What a batch charges. */
+/** What a batch charges, and flex. */
 const HALF = { price: { ...PRICE, lanePermille: 500 }, priceNo: null }
 
 export interface JobPlan {
@@ -102,6 +103,8 @@ interface Hands {
   rowsAtOnce: number
   /** Models without a batch API. */
   readonly noBatches: Set<string>
+  /** Models that may be asked as flex. */
+  readonly flex: Set<string>
 }
 
 /** A store and queue as in production, with a lane, a clock and rows that a test has in its hands. */
@@ -110,6 +113,7 @@ export interface Workshop extends Hands {
   readonly queue: Queue
   readonly lane: ScriptedLane
   readonly batches: ScriptedBatches
+  readonly blob: Blob
   readonly governor: Governor
   readonly events: Events
   readonly runtime: Runtime
@@ -149,6 +153,7 @@ export async function openWorkshop(
     sayAlive: async () => undefined,
     rowsAtOnce: Number.POSITIVE_INFINITY,
     noBatches: new Set(),
+    flex: new Set(),
   }
   const guarded = async <T>(write: () => Promise<T>): Promise<T> => {
     if (hands.breakage === null) return await write()
@@ -189,6 +194,7 @@ export async function openWorkshop(
   const jobDeps: JobDeps = {
     store,
     queue,
+    blob,
     runtime,
     isGone,
     specOf: async (job) => specOf(job),
@@ -227,10 +233,12 @@ export async function openWorkshop(
             priceNo: null,
             cachesFrom: 1024,
             batch: hands.noBatches.has(id) ? null : HALF,
+            flex: hands.flex.has(id) ? HALF : null,
           },
         ]),
       ),
       batch: spec.execution.batch ?? null,
+      route: job.route ?? null,
       answerScope: answerScope(cache, job.specName, job.jobNo),
       fallbackRows: (await store.jobs.progress(job.jobNo)).counters.fallback,
       ended: { ok: 0, failed: 0 },
@@ -263,6 +271,7 @@ export async function openWorkshop(
     queue,
     lane,
     batches,
+    blob,
     governor,
     events,
     runtime,

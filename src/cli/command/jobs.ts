@@ -49,7 +49,7 @@ async function jobs(context: CommandContext, flags: JobsFlags): Promise<ExitCode
     context.note(`No jobs in ${context.config.shared === null ? context.config.dataDir : 'the database'}.`)
     return 0
   }
-  for (const status of list) events.line(jobEvent(status))
+  for (const status of list) events.line(jobEvent(status, deps.runtime.now()))
   if (output.mode === 'human') {
     const rows = list.map((status) => cells(status, deps.runtime.now()))
     await output.data(`${tableLines(COLUMNS, rows, output.width(), output.style).join('\n')}\n`)

@@ -8,6 +8,7 @@ import type { CommandContext, Launch } from '../context.ts'
 import { age, bar, clock, count, counted } from '../figures.ts'
 import { fleetEvents, fleetLines, fleetSummary } from '../fleet-view.ts'
 import { newest } from '../job-choice.ts'
+import { laneFacts, turnaroundText } from '../lane-view.ts'
 import { jobEvent } from '../ndjson.ts'
 import { rowsText, shownPercent, stateText, tokensText } from '../panel.ts'
 import type { Style } from '../style.ts'
@@ -44,7 +45,7 @@ async function status(context: CommandContext, named: string | undefined): Promi
   if (workers !== null && workers.workers.length > 0 && (await engine.latest()) === null) return fleet(context)
   const id = named ?? (await newest(engine)).id
   const now = await engine.status(id)
-  events.line(jobEvent(now))
+  events.line(jobEvent(now, context.deps.runtime.now()))
   events.summary(now)
   if (output.mode === 'human') {
     const lines = statusLines(now, context.deps.runtime.now(), output.width(), output.style)
@@ -56,10 +57,11 @@ async function status(context: CommandContext, named: string | undefined): Promi
   return 0
 }
 
-function batchFacts({ batches }: JobStatus, nowMs: number): [string, string][] {
+function batchFacts({ batches, turnarounds }: JobStatus, nowMs: number): [string, string][] {
   const text = batches === null ? null : batchText(batches, nowMs)
   if (batches === null || text === null) return []
-  return [['batches', text], ...batchLines(batches, nowMs).map((line): [string, string] => ['', line])]
+  const lines = [...batchLines(batches, nowMs), ...(turnarounds === null ? [] : [turnaroundText(turnarounds)])]
+  return [['batches', text], ...lines.map((line): [string, string] => ['', line])]
 }
 
 /** A job for people, a fact a line; only its head is in bold. */
@@ -74,6 +76,7 @@ export function statusLines(status: JobStatus, nowMs: number, width: number, sty
     ],
     ['rows', rowsText(status)],
     ['tokens', tokensText(status)],
+    ...laneFacts(status, nowMs),
     ...batchFacts(status, nowMs),
     ...(status.budget === null ? [] : [['budget', budgetText(status.budget)] as [string, string]]),
     ['saved', `${count(status.chunksDone)} of ${counted(job.chunksTotal, 'chunk')}`],

@@ -6,6 +6,7 @@ import { budget } from './0004-budget.ts'
 import { reuse } from './0005-reuse.ts'
 import { limits } from './0006-limits.ts'
 import { batches } from './0007-batches.ts'
+import { routes } from './0008-routes.ts'
 import { outbox } from './0010-outbox.ts'
 import type { ColumnTypes } from './column-types.ts'
 
@@ -31,6 +32,8 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0006_limits', oldestLevel: 1, make: limits },
   // An older worker would ask rows that are out in a batch, and draw what is held for them.
   { name: '0007_batches', oldestLevel: 7, make: batches },
+  // An older worker would pack what the deadline wants asked live.
+  { name: '0008_routes', oldestLevel: 8, make: routes },
   // An older worker would end a job and tell nobody.
-  { name: '0010_outbox', oldestLevel: 8, make: outbox },
+  { name: '0010_outbox', oldestLevel: 9, make: outbox },
 ]

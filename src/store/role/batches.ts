@@ -93,17 +93,34 @@ export interface Batches {
   withdraw(tx: StoreTx, jobNo: number, failure: Failure): Promise<readonly ChunkRef[]>
   /** Notes that a job's shards are to be cancelled at their provider; those that hold parts of other jobs as well are left. They are to be looked at from `atMs`. Returns how many. */
   wantCancel(jobNo: number, atMs: number): Promise<number>
+  /**
+   * Takes so many requests of a job back that wait for a shard, those that were packed last, in whole parts: they end as `void`. Returns the chunks
+   * that are free by that, as `collect` does. Part of `tx`, and before anything else there.
+   */
+  unpack(tx: StoreTx, jobNo: number, requests: number, failure: Failure): Promise<readonly ChunkRef[]>
+  /** Notes that these shards are to be cancelled at their provider, where they have been sent; they are to be looked at from `atMs`. Harmless to repeat. */
+  callBack(shardIds: readonly string[], atMs: number): Promise<void>
   /** What is out of a job. */
   outstanding(jobNo: number): Promise<BatchFigures>
+  /**
+   * Shards whose results nobody needs any more: they are over, and every job that has parts in them was completed without a row that failed or was
+   * cancelled. One that the store does not know is not among them.
+   */
+  spent(which: SpentFilter): Promise<readonly string[]>
   /** How long shards of an account took from submission to their end, newest first. */
   turnarounds(account: string, limit: number): Promise<readonly { readonly requests: number; readonly ms: number }[]>
 }
+
+/** Shards that hold, or held, parts of a job; or these. */
+export type SpentFilter = { readonly jobNo: number } | { readonly shardIds: readonly string[] }
 
 /** What of a job is in batches, in requests. */
 export interface BatchFigures {
   readonly packed: number
   readonly placed: number
   readonly answered: number
+  /** Those that came back with results, and are booked. */
+  readonly booked: number
   /** Not yet collected, with what the provider last said of each. */
   readonly shards: readonly (Pick<
     BatchShard,

@@ -1,5 +1,6 @@
 import type { Counters, Job, JobId, JobSettings, JobState, StateReason, Trigger, Wanted } from '../../domain/job.ts'
 import type { NanoUsd } from '../../domain/money.ts'
+import type { Route } from '../../domain/route.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
 
 export interface NewJob {
@@ -52,10 +53,14 @@ export interface Jobs {
   lock(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
   /** Records a wish; `null` withdraws it. A `cancel` is never replaced by a `pause`. */
   want(jobNo: number, wanted: Wanted | null, reason?: StateReason | null, detail?: string | null): Promise<void>
-  /** State, wish and settings of the given jobs, for heartbeats. */
+  /** State, wish, settings and route of the given jobs, for heartbeats. */
   controls(jobNos: readonly number[]): Promise<readonly JobControl[]>
   set(jobNo: number, settings: Partial<JobSettings>, atMs: number): Promise<void>
-  /** Opens the next round on a terminal job: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. */
+  /** Changes a job's route where it still is `before`, or has none yet where that is `null`. Records a `job.route` event. `false`: somebody was faster, or the job is over. */
+  setRoute(jobNo: number, before: Route | null, route: Route, atMs: number): Promise<boolean>
+  /** Jobs at work that have a route; those with the smallest numbers. */
+  routed(limit: number): Promise<readonly Job[]>
+  /** Opens the next round on a terminal job, without a route: state `queued`, `specHash` the round's. `false`: it is not over, or stands in another round. */
   openRound(tx: StoreTx, jobNo: number, round: NewRound): Promise<boolean>
   round(jobNo: number, round: number): Promise<Round | null>
   /** Totals of the job with those of its open chunks: exact at the time of the read, at a cost that does not grow with the rows. */
@@ -70,6 +75,7 @@ export interface JobControl {
   readonly settings: JobSettings
   /** What all jobs of its tenant may cost in a UTC day; `null`: no end. */
   readonly dayNano: NanoUsd | null
+  readonly route?: Route
 }
 
 export interface NewRound {

@@ -34,6 +34,19 @@ async function polled(body: unknown): Promise<BatchSaid> {
 }
 
 describe('a batch at OpenAI', () => {
+  it('that counts answers, and does not name their file yet, says so', async () => {
+    const counts = { total: 2, completed: 1, failed: 1 }
+    const done = { status: 'completed', request_counts: counts, error_file_id: 'file-err' }
+    expect(await polled(batch({ ...done, output_file_id: null }))).toMatchObject({
+      files: ['file-err'],
+      filesDue: true,
+    })
+    expect(await polled(batch({ ...done, output_file_id: 'file-out' }))).not.toHaveProperty('filesDue')
+    const allFailed = { ...done, request_counts: { total: 2, completed: 0, failed: 2 } }
+    expect(await polled(batch(allFailed))).not.toHaveProperty('filesDue')
+    expect(await polled(batch({ request_counts: counts }))).not.toHaveProperty('filesDue')
+  })
+
   it('is uploaded as a file and created with the shard’s id', async () => {
     const { api, seen } = scriptedApi(KIND, ({ url }) => ({
       body: url.endsWith('/files') ? { id: 'file-1' } : batch(),

@@ -111,7 +111,8 @@ describe('a batch at Gemini', () => {
           ? { headers: { 'x-goog-upload-url': uploadUrl } }
           : { body: operation('PENDING') },
     )
-    const offer = offerOf(KIND, LINES)
+    const lines = Array.from({ length: 51 }, (_, row) => ({ id: `id-${row}`, body: `{"row":${row}}` }))
+    const offer = offerOf(KIND, lines)
     expect(await api.upload(offer, NEVER)).toEqual({ is: 'said', value: 'files/in' })
     expect(await api.create(offer, 'files/in', NEVER)).toMatchObject({
       is: 'said',
@@ -131,13 +132,38 @@ describe('a batch at Gemini', () => {
       'x-goog-upload-command': 'upload, finalize',
       'content-type': 'application/jsonl',
     })
-    expect(whole.body).toBe(LINES.map(({ id, body }) => `{"key":"${id}","request":${body}}\n`).join(''))
+    expect(whole.body).toBe(lines.map(({ id, body }) => `{"key":"${id}","request":${body}}\n`).join(''))
     expect(create.url).toBe(
       'https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:batchGenerateContent',
     )
     expect(JSON.parse(create.body)).toEqual({
       batch: { displayName: SHARD, inputConfig: { fileName: 'files/in' } },
     })
+  })
+
+  it('that is small goes without a file, within the call', async () => {
+    const { api, seen } = scriptedApi(KIND, () => ({ body: operation('PENDING') }))
+    const offer = offerOf(KIND, LINES)
+    const file = await api.upload(offer, NEVER)
+    if (file.is !== 'said') throw new Error('it was not taken')
+    expect(seen).toEqual([])
+    expect(await api.create(offer, file.value, NEVER)).toMatchObject({ is: 'said', value: { batchId: 'batches/b' } })
+    const [create] = seen as [Seen]
+    expect(create.url).toMatch(/:batchGenerateContent$/)
+    expect(create.headers).toMatchObject({ 'content-type': 'application/json', 'x-goog-api-key': KEY })
+    const requests = LINES.map(({ id, body }) => ({ request: JSON.parse(body), metadata: { key: id } }))
+    expect(JSON.parse(create.body)).toEqual({
+      batch: { displayName: SHARD, inputConfig: { requests: { requests } } },
+    })
+    await api.forget(file.value ?? '', NEVER)
+    expect(seen).toHaveLength(1)
+  })
+
+  it('of few requests that are large goes as a file', async () => {
+    const { api, seen } = scriptedApi(KIND, () => ({ status: 503 }))
+    const body = JSON.stringify({ text: 'x'.repeat(1_000_000) })
+    await api.upload(offerOf(KIND, [{ id: 'id-0', body }]), NEVER)
+    expect(seen[0]?.url).toContain('/upload/v1beta/files')
   })
 
   it.each([
@@ -210,7 +236,7 @@ describe('a batch at Gemini', () => {
     }))
     const answer = await api.list(Date.parse('2026-08-19T00:00:00Z'), NEVER)
     expect(answer).toMatchObject({ is: 'said', value: [{ shardId: SHARD }, { shardId: null }] })
-    expect(seen.map(({ url }) => url.split('?')[1])).toEqual(['pageSize=100', 'pageSize=100&pageToken=p2'])
+    expect(seen.map(({ url }) => url.split('?')[1])).toEqual(['pageSize=20', 'pageSize=20&pageToken=p2'])
     expect(await scriptedApi(KIND, () => ({ body: {} })).api.list(0, NEVER)).toEqual({ is: 'said', value: [] })
   })
 

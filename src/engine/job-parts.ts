@@ -1,0 +1,28 @@
+import type { Chunk } from '../domain/chunk.ts'
+import type { Job } from '../domain/job.ts'
+import type { Row } from '../domain/row.ts'
+import type { Spec } from '../domain/spec.ts'
+import { SluiceError } from '../errors.ts'
+import { readChunk } from '../intake/read-chunk.ts'
+import { specFromCanonical } from '../spec/canonical.ts'
+import type { EngineDeps } from './engine-deps.ts'
+
+/** The spec version that a job runs with now, as it was submitted. */
+export async function specOf(deps: Pick<EngineDeps, 'store'>, job: Job): Promise<Spec> {
+  const canonical = await deps.store.specs.get(job.tenantNo, job.specHash)
+  if (canonical === null) throw new SluiceError('internal', `spec ${job.specHash} of ${job.id} is not in the store`)
+  return specFromCanonical(canonical)
+}
+
+/** Names of the input's columns, as intake found them. */
+export function columnsOf(job: Job): readonly string[] {
+  return job.input?.columns ?? []
+}
+
+/** Reads a chunk's rows back from the snapshot. */
+export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, chunk: Chunk): Promise<readonly Row[]> {
+  const columns = columnsOf(job)
+  // A job that ended before its input was read to the end knows no columns.
+  const key = spec.input.key === null ? -1 : columns.indexOf(spec.input.key)
+  return readChunk(deps.blob, chunk, columns, key < 0 ? null : key)
+}
