@@ -7,7 +7,7 @@ import { reuse } from './0005-reuse.ts'
 import { limits } from './0006-limits.ts'
 import { batches } from './0007-batches.ts'
 import { routes } from './0008-routes.ts'
-import { outbox } from './0010-outbox.ts'
+import { outbox } from './0009-outbox.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -35,5 +35,5 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   // An older worker would pack what the deadline wants asked live.
   { name: '0008_routes', oldestLevel: 8, make: routes },
   // An older worker would end a job and tell nobody.
-  { name: '0010_outbox', oldestLevel: 9, make: outbox },
+  { name: '0009_outbox', oldestLevel: 9, make: outbox },
 ]
