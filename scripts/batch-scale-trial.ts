@@ -83,7 +83,8 @@ try {
   const isInTime = values.deadline === undefined || (came.inTime === true && came.calledBack > 0)
   const isWhole = code === 0 && came.rowsEnded.succeeded === rows && came.filesLeft === 0
   if (!isInTime) console.error('the deadline was missed, or no batch was late: then try another --seed')
-  const isHard = (came.ends.expired ?? 0) > 0 && (came.ends.failed ?? 0) > 0
+  // Before a deadline a batch that would expire is one that is late.
+  const isHard = ((came.ends.expired ?? 0) > 0 || came.calledBack > 0) && (came.ends.failed ?? 0) > 0
   if (!isHard) console.error('no batch expired, or none failed: try another --seed')
   process.exitCode = isWhole && isPaid && isHard && isInTime ? 0 : 1
 } finally {

@@ -3,7 +3,7 @@ import type { Job } from '../domain/job.ts'
 import { type Route, rerouted } from '../domain/route.ts'
 import type { Spec } from '../domain/spec.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
-import { CLOSING_MS } from '../lane/choose-way.ts'
+import { closingMs } from '../lane/choose-way.ts'
 import { type Haste, keepDeadline, type Standing } from '../lane/keep-deadline.ts'
 import { createLivePace, type LivePace } from '../lane/live-pace.ts'
 import { chunkMessages } from '../queue/chunk-messages.ts'
@@ -50,7 +50,7 @@ async function lookAt(deps: EngineDeps, memories: Map<string, Memory>, job: Job)
   const memory = memories.get(keyOf(job)) ?? { spec: await specOf(deps, job), pace: createLivePace() }
   memories.set(keyOf(job), memory)
   const recallMs = memory.spec.execution.batch?.recallMs ?? RECALL_MS
-  const most = recallMs + CLOSING_MS + job.rowsTotal * route.liveMsPerRow
+  const most = recallMs + closingMs(job.rowsTotal) + job.rowsTotal * route.liveMsPerRow
   // All of the rows could still be asked live.
   if (route.way !== 'live' && deps.runtime.now() + most < route.deadlineAtMs) return
   const standing = await standingOf(deps, memory, job, { ...route, deadlineAtMs: route.deadlineAtMs }, recallMs)
@@ -78,6 +78,7 @@ async function standingOf(
     nowMs,
     deadlineAtMs: route.deadlineAtMs,
     way: route.way,
+    rows: rowsTotal,
     left,
     packed: figures.packed,
     out,

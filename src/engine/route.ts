@@ -52,6 +52,7 @@ export async function findWay(
     batch:
       batches === null ? null : await batchFigures(deps, spec, found, atShare(livePrice, batches.priceLanePermille)),
     leftMs,
+    rows: tally.rows.toRun,
   }
   return { ...chooseWay(choices), liveMsPerRow: live.ms.high / Math.max(1, tally.rows.toRun) }
 }

@@ -30,6 +30,7 @@ export interface Choices {
     | null
   /** Time until the deadline; `null`: there is none. */
   readonly leftMs: number | null
+  readonly rows: number
 }
 
 /** The way that is to be taken, with what was compared. */
@@ -41,8 +42,10 @@ export interface Choice {
   readonly ways: readonly WayEstimate[]
 }
 
-/** Reading what has come back, and ending the job. */
-export const CLOSING_MS = 10_000
+/** What booking the last answers and ending a job of so many rows takes, ms: its results are written, and its report. */
+export function closingMs(rows: number): number {
+  return 10_000 + rows / 50
+}
 
 /** A way on which fewer rows are expected to end in time is not worth beginning. */
 const LEAST_SHARE = 0.05
@@ -69,7 +72,8 @@ export function chooseWay(choices: Choices): Choice {
 }
 
 /** The ways that may be taken, the fastest first. */
-function compare({ live, flex, batch, leftMs }: Choices): readonly Compared[] {
+function compare({ live, flex, batch, leftMs, rows }: Choices): readonly Compared[] {
+  const needsLive = live.ms.high + closingMs(rows)
   const usesMoney = [live, flex, batch].every((figures) => figures === null || figures.costNano !== null)
   const costOf = ({ costNano, permille }: WayFigures) => (usesMoney && costNano !== null ? costNano.expected : permille)
   const estimate = (way: Way, figures: WayFigures, share: number): Compared => {
@@ -85,11 +89,11 @@ function compare({ live, flex, batch, leftMs }: Choices): readonly Compared[] {
       cost,
     }
   }
-  const isLate = leftMs !== null && needsLive(live.ms.high) > leftMs
+  const isLate = leftMs !== null && needsLive > leftMs
   /** Until all of the rows must go live; live alone being too late, both go at once, until the end. */
   const until = (before: number) => {
     if (leftMs === null) return Number.POSITIVE_INFINITY
-    return leftMs - before - (isLate ? CLOSING_MS : needsLive(live.ms.high))
+    return leftMs - before - (isLate ? closingMs(rows) : needsLive)
   }
   const found = [estimate('live', live, 1)]
   // Flex is slower than live.
@@ -105,10 +109,6 @@ function compare({ live, flex, batch, leftMs }: Choices): readonly Compared[] {
   // What live alone cannot finish in time is best begun by batch: then both work at it.
   const batched = found.filter(({ way }) => way === 'batch')
   return isLate && batched.length > 0 ? batched : found
-}
-
-function needsLive(ms: number): number {
-  return ms + CLOSING_MS
 }
 
 function shareDone(ms: number, neededMs: number): number {

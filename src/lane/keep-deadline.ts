@@ -1,5 +1,5 @@
 import type { Way } from '../domain/route.ts'
-import { CLOSING_MS } from './choose-way.ts'
+import { closingMs } from './choose-way.ts'
 
 /** A batch that is out. */
 export interface BatchOut {
@@ -15,6 +15,8 @@ export interface Standing {
   readonly nowMs: number
   readonly deadlineAtMs: number
   readonly way: Way
+  /** Rows of the whole job. */
+  readonly rows: number
   /** Rows without outcome. */
   readonly left: number
   /** Those of them that wait for a batch. */
@@ -46,14 +48,15 @@ export interface Haste {
  * later is worse than late.
  */
 export function keepDeadline(standing: Standing): Haste | null {
-  const { nowMs, deadlineAtMs, way, left, packed, out, leaving, liveMsPerRow, recallMs } = standing
+  const { nowMs, deadlineAtMs, way, rows, left, packed, out, leaving, liveMsPerRow, recallMs } = standing
   const leftMs = deadlineAtMs - nowMs
   const atBatches = out.reduce((sum, { requests }) => sum + requests, 0)
-  const mayWait = leftMs > (packed + atBatches > 0 ? recallMs : 0) + left * liveMsPerRow + CLOSING_MS
+  const mayWait = leftMs > (packed + atBatches > 0 ? recallMs : 0) + left * liveMsPerRow + closingMs(rows)
   if (left === 0 || mayWait) return null
   const called = out.filter((batch) => batch.called).reduce((sum, { requests }) => sum + requests, 0)
   const live = left - packed - atBatches - leaving
-  const untilNextMs = leftMs > 0 ? Math.min(recallMs + CLOSING_MS, leftMs) : recallMs + CLOSING_MS
+  const nextMs = recallMs + closingMs(0)
+  const untilNextMs = leftMs > 0 ? Math.min(nextMs, leftMs) : nextMs
   let wanted = Math.ceil(untilNextMs / liveMsPerRow) - live - called
   const takeBack = Math.max(0, Math.min(packed, wanted))
   wanted -= takeBack

@@ -1,5 +1,5 @@
 import type { Way } from '../../src/domain/route.ts'
-import { type Choice, CLOSING_MS, chooseWay, type WayFigures } from '../../src/lane/choose-way.ts'
+import { type Choice, chooseWay, closingMs, type WayFigures } from '../../src/lane/choose-way.ts'
 import { keepDeadline } from '../../src/lane/keep-deadline.ts'
 
 export const MINUTE = 60_000
@@ -81,7 +81,7 @@ export function runDay(world: World, only: Way | null = null): Ended {
     }
     nowMs += STEP
   }
-  const ms = nowMs + CLOSING_MS
+  const ms = nowMs + closingMs(w.rows)
   return { costNano, ms, inTime: w.deadlineMs === null || ms <= w.deadlineMs, choice }
 
   function hurry(): void {
@@ -89,6 +89,7 @@ export function runDay(world: World, only: Way | null = null): Ended {
       nowMs,
       deadlineAtMs: w.deadlineMs as number,
       way,
+      rows: w.rows,
       left: packed + ready + flexing + sum(out),
       packed,
       out,
@@ -131,6 +132,7 @@ export function runDay(world: World, only: Way | null = null): Ended {
         recallMs,
       },
       leftMs: w.deadlineMs,
+      rows: w.rows,
     }
   }
 }

@@ -12,6 +12,7 @@ function standing(leftMs: number, more: Partial<Standing> = {}): Standing {
     nowMs: 0,
     deadlineAtMs: leftMs,
     way: 'batch',
+    rows: 1_000,
     left: 1_000,
     packed: 0,
     out: [],
