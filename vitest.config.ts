@@ -1,14 +1,19 @@
 import { defineConfig } from 'vitest/config'
 
-/** Scenarios that are about one machine: its disk, its files. */
-const ONE_MACHINE_ONLY = ['disk', 'ugly-place', 'kill'].map((name) => `test/scenario/${name}.test.ts`)
+const scenarios = (...names: string[]) => names.map((name) => `test/scenario/${name}.test.ts`)
 
-/** Scenarios that take a fleet. */
-const FLEET_ONLY = ['fleet*', 'chaos', 'rolling-upgrade'].map((name) => `test/scenario/${name}.test.ts`)
+/** Scenarios that are about one machine: its disk, its files, its terminal. */
+const ONE_MACHINE_ONLY = scenarios('disk', 'ugly-place', 'kill', 'two-processes', 'signals', 'standing')
+
+/** Scenarios in which it does not matter where the store is: what stores must do is in their conformance suite. */
+const ANY_STORE = scenarios('inputs', 'ugly-input', 'answers', 'prompt-cache', 'results', 'storm')
+
+/** Scenarios that take a fleet, or that a fleet makes harder. */
+const FLEET_ONLY = scenarios('fleet*', 'chaos', 'rolling-upgrade', 'workers', 'reuse')
 
 /**
- * One process per test file, three at a time: scenarios wait more than they work. A scenario may take minutes, anything else seconds. Scenarios run twice: on one machine's
- * files, and on PostgreSQL.
+ * One process per test file, three at a time: scenarios wait more than they work. A scenario may take minutes, anything else seconds. Scenarios run on one machine's
+ * files and on PostgreSQL, where that may make a difference.
  */
 export default defineConfig({
   test: {
@@ -23,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'postgres',
           include: ['test/scenario/**/*.test.ts'],
-          exclude: ONE_MACHINE_ONLY,
+          exclude: [...ONE_MACHINE_ONLY, ...ANY_STORE],
           env: { SLUICE_TEST_BACK_END: 'postgres' },
           setupFiles: ['test/scenario/needs-postgres.ts'],
         },
