@@ -2,6 +2,7 @@ import { span } from '../delivery/report-figures.ts'
 import { deadlineEvent, ranged, routeEvent } from '../delivery/route-json.ts'
 import { changeText, deadlineText, routeText, standingText } from '../delivery/route-text.ts'
 import { viewDeadline } from '../domain/deadline.ts'
+import { whyNow } from '../domain/route.ts'
 import type { JobStatus } from '../engine.ts'
 import { count } from './figures.ts'
 import { printable } from './terminal-text.ts'
@@ -19,7 +20,7 @@ export function laneText({ job, lane, deadlineAtMs }: Lane, nowMs: number): stri
 /** Why a job goes the way that it goes now; `null`: nothing was chosen. */
 export function wayReason({ job: { route } }: Pick<JobStatus, 'job'>): string | null {
   if (route === undefined) return null
-  return printable(route.changes[route.changes.length - 1]?.why ?? route.why)
+  return printable(whyNow(route))
 }
 
 /** What was chosen for a job and why, each change of it, and its deadline, for `sluice status`: label and text. */

@@ -1,7 +1,6 @@
 import { budgetEvent } from '../delivery/budget-text.ts'
 import { deadlineEvent, routeEvent } from '../delivery/route-json.ts'
-import { type Counters, isTerminal } from '../domain/job.ts'
-import { toUsd } from '../domain/money.ts'
+import { costUsd, isTerminal, rowTotals, tokenTotals } from '../domain/job.ts'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
 import type { ExitCode, Finding, Place } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
@@ -87,17 +86,12 @@ export function summaryOf(status: JobStatus): object {
     job: job.id,
     state: job.state,
     reason: job.reason,
-    rows: rowCounts(status),
+    rows: rowTotals(status.job.rowsTotal, status.counters),
     attempts: counters.attempts,
-    tokens: tokenCounts(counters),
+    tokens: tokenTotals(counters),
     cost_usd: costUsd(counters),
     elapsed_s: seconds(status.elapsedMs),
   }
-}
-
-/** A JSON number; `null` where nothing but attempts of unknown price stands in the ledger. */
-export function costUsd(counters: Pick<Counters, 'costNano' | 'unpriced'>): number | null {
-  return counters.unpriced > 0 && counters.costNano === 0 ? null : toUsd(counters.costNano)
 }
 
 /** One job as a line of `sluice jobs`. */
@@ -119,10 +113,10 @@ export function jobEvent(
     round: job.round,
     job_key: job.jobKey,
     trigger_ref: job.triggerRef,
-    rows: rowCounts(status),
+    rows: rowTotals(status.job.rowsTotal, status.counters),
     rows_done: status.rowsDone,
     attempts: counters.attempts,
-    tokens: tokenCounts(counters),
+    tokens: tokenTotals(counters),
     cost_usd: costUsd(counters),
     created_at: new Date(job.createdAtMs).toISOString(),
     ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
@@ -161,11 +155,11 @@ function progressEvent(status: JobStatus, nowMs: number): object {
     type: 'progress',
     job: status.job.id,
     phase: live?.phase ?? null,
-    rows: rowCounts(status),
+    rows: rowTotals(status.job.rowsTotal, status.counters),
     rows_done: status.rowsDone,
     in_flight: live?.inFlight ?? null,
     chunks: { total: status.job.chunksTotal, done: status.chunksDone },
-    tokens: tokenCounts(status.counters),
+    tokens: tokenTotals(status.counters),
     cost_usd: costUsd(status.counters),
     rows_per_s: live === null ? null : Math.round(live.rowsPerSecond * 10) / 10,
     eta_s: live?.etaMs == null ? null : seconds(live.etaMs),
@@ -208,21 +202,6 @@ function errorEvent(error: unknown): object {
 
 function placeEvent(place: Place | null): object | null {
   return place === null ? null : { file: place.file, line: place.line, column: place.column }
-}
-
-function rowCounts({ job, counters }: JobStatus): object {
-  return {
-    total: job.rowsTotal,
-    succeeded: counters.succeeded,
-    failed: counters.failed,
-    skipped: counters.skipped,
-    cancelled: counters.cancelled,
-    cached: counters.cached,
-  }
-}
-
-function tokenCounts(counters: Counters): object {
-  return { input: counters.inputTokens, cached: counters.cachedTokens, output: counters.outputTokens }
 }
 
 function seconds(ms: number): number {

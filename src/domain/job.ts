@@ -1,4 +1,4 @@
-import type { NanoUsd } from './money.ts'
+import { type NanoUsd, toUsd } from './money.ts'
 import type { Route } from './route.ts'
 
 /** A public job id: `job_` + UUIDv7 (contract §1). */
@@ -122,6 +122,21 @@ export const NO_COUNTS: Counters = Object.freeze({
   savedOutputTokens: 0,
   savedNano: 0,
 })
+
+/** Rows of a job by what became of them, in the words of all JSON that tells of it. */
+export function rowTotals(rowsTotal: number, { succeeded, failed, skipped, cancelled, cached }: Counters) {
+  return { total: rowsTotal, succeeded, failed, skipped, cancelled, cached }
+}
+
+/** The tokens of a job, in the same words. */
+export function tokenTotals({ inputTokens, cachedTokens, outputTokens }: Counters) {
+  return { input: inputTokens, cached: cachedTokens, output: outputTokens }
+}
+
+/** A JSON number; `null` where nothing but attempts of unknown price stands in the ledger. */
+export function costUsd(counters: Pick<Counters, 'costNano' | 'unpriced'>): number | null {
+  return counters.unpriced > 0 && counters.costNano === 0 ? null : toUsd(counters.costNano)
+}
 
 /** The sum of two counters, field by field. */
 export function addCounters(a: Counters, b: Counters): Counters {

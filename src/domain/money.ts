@@ -20,6 +20,11 @@ export interface Price {
   readonly source: string
 }
 
+/** A live price as a lane charges it, in thousandths of it. */
+export function onLane(live: Price | null, lanePermille: number): Price | null {
+  return live === null ? null : { ...live, lanePermille }
+}
+
 /**
  * Parses a decimal string of dollars ("0.25", "12") to nano-dollars without passing through binary fractions.
  * Digits past the ninth decimal are refused. Returns `null` when the text is no such number.

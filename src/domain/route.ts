@@ -46,6 +46,11 @@ export interface RouteChange {
   readonly why: string
 }
 
+/** Why rows go the way that they go now. */
+export function whyNow({ changes, why }: Pick<Route, 'changes' | 'why'>): string {
+  return changes[changes.length - 1]?.why ?? why
+}
+
 /** The route with its way changed. */
 export function rerouted(route: Route, change: RouteChange): Route {
   return { ...route, way: change.to, changes: [...route.changes, change] }

@@ -1,5 +1,5 @@
 import type { Job } from '../domain/job.ts'
-import type { Price } from '../domain/money.ts'
+import { onLane, type Price } from '../domain/money.ts'
 import type { PlannedUse } from '../domain/plan.ts'
 import type { Range } from '../domain/range.ts'
 import type { Route } from '../domain/route.ts'
@@ -7,6 +7,7 @@ import type { Spec } from '../domain/spec.ts'
 import { type Choice, type Choices, chooseWay, type WayFigures } from '../lane/choose-way.ts'
 import { turnaroundRange } from '../lane/turnaround.ts'
 import { chooseEvidence, estimateUse } from '../plan/estimate.ts'
+import type { Observation } from '../plan/observation.ts'
 import { createRowTally, type Tally } from '../plan/row-tally.ts'
 import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
@@ -49,8 +50,7 @@ export async function findWay(
   const choices: Choices = {
     live,
     flex: flex === null ? null : flexFigures(found, livePrice, flex.priceLanePermille, live.ms),
-    batch:
-      batches === null ? null : await batchFigures(deps, spec, found, atShare(livePrice, batches.priceLanePermille)),
+    batch: batches === null ? null : await batchFigures(deps, spec, found, livePrice, batches.priceLanePermille),
     leftMs,
     rows: tally.rows.toRun,
   }
@@ -70,9 +70,8 @@ function liveFigures(deps: EngineDeps, spec: Spec, found: RowEvidence, use: Plan
 }
 
 /** A flex request is a live one at another price: its provider's cache of prompts counts. */
-function flexFigures({ tally, evidence }: RowEvidence, livePrice: Price | null, permille: number, liveMs: Range) {
-  const observations = evidence.observations.map((row) => ({ ...row, costNano: shareOf(row.costNano, permille) }))
-  const { costNano } = estimateUse(tally, { ...evidence, observations }, atShare(livePrice, permille))
+function flexFigures(found: RowEvidence, livePrice: Price | null, permille: number, liveMs: Range) {
+  const { costNano } = useOnLane(found, livePrice, permille, (row) => row.costNano)
   const basis = 'flex is slower than live, nobody says by how much'
   return { costNano, permille, ms: times(liveMs, FLEX_SLOWER), basis } satisfies WayFigures
 }
@@ -80,13 +79,12 @@ function flexFigures({ tally, evidence }: RowEvidence, livePrice: Price | null, 
 async function batchFigures(
   deps: EngineDeps,
   { model, execution }: Spec,
-  { tally, evidence }: RowEvidence,
-  price: Price | null,
+  found: RowEvidence,
+  livePrice: Price | null,
+  permille: number,
 ): Promise<NonNullable<Choices['batch']>> {
-  const permille = price?.lanePermille ?? deps.models.batches(model.target)?.priceLanePermille ?? 1000
   // Whether prompts are found in the cache by batch no provider promises: nothing is counted on it.
-  const observations = evidence.observations.map((row) => ({ ...row, costNano: shareOf(row.uncachedNano, permille) }))
-  const use = estimateUse(tally, { ...evidence, observations }, price)
+  const use = useOnLane(found, livePrice, permille, (row) => row.uncachedNano)
   const past = await pastTurnarounds(deps, model.target)
   const queue = execution.batch?.queueTokens ?? null
   const waves = queue === null ? 1 : Math.max(1, Math.ceil(use.inputTokens.expected / queue))
@@ -102,8 +100,15 @@ async function batchFigures(
   }
 }
 
-function atShare(price: Price | null, lanePermille: number): Price | null {
-  return price === null ? null : { ...price, lanePermille }
+/** What the rows would use where each costs so many thousandths of `liveNano`. */
+function useOnLane(
+  { tally, evidence }: RowEvidence,
+  livePrice: Price | null,
+  permille: number,
+  liveNano: (row: Observation) => number | null,
+): PlannedUse {
+  const observations = evidence.observations.map((row) => ({ ...row, costNano: shareOf(liveNano(row), permille) }))
+  return estimateUse(tally, { ...evidence, observations }, onLane(livePrice, permille))
 }
 
 function shareOf(nano: number | null, permille: number): number | null {

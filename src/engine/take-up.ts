@@ -1,5 +1,5 @@
 import { isTrial, type Job } from '../domain/job.ts'
-import type { Price } from '../domain/money.ts'
+import { onLane, type Price } from '../domain/money.ts'
 import type { BatchSpec, Spec } from '../domain/spec.ts'
 import type { Models } from '../provider/model.ts'
 import { answerScope } from '../reuse/answer-scope.ts'
@@ -34,7 +34,7 @@ export function openTargets(deps: Pick<EngineDeps, 'models'>, spec: Spec): Reado
 
 function laneRate(live: Price | null, lane: ReturnType<Models['batches']>): OpenTarget['batch'] {
   if (lane === null) return null
-  return { price: live === null ? null : { ...live, lanePermille: lane.priceLanePermille } }
+  return { price: onLane(live, lane.priceLanePermille) }
 }
 
 /** What the spec's own model charges on the spec's lane, live where that is to be chosen; `null`: no price is known. */

@@ -1,5 +1,13 @@
-import type { Counters, Job, JobState, StateReason } from '../domain/job.ts'
-import { formatUsd, toUsd } from '../domain/money.ts'
+import {
+  type Counters,
+  costUsd,
+  type Job,
+  type JobState,
+  rowTotals,
+  type StateReason,
+  tokenTotals,
+} from '../domain/job.ts'
+import { formatUsd } from '../domain/money.ts'
 import { isNotifyState, type NewNotice, type NoticeType, noticeType } from '../domain/notice.ts'
 import type { NotifySpec } from '../domain/spec.ts'
 
@@ -38,16 +46,9 @@ function webhookBody(type: NoticeType, { job, counters, to, reason, atMs }: Chan
       round: job.round,
       state: to,
       reason,
-      rows: {
-        total: job.rowsTotal,
-        succeeded: counters.succeeded,
-        failed: counters.failed,
-        skipped: counters.skipped,
-        cancelled: counters.cancelled,
-        cached: counters.cached,
-      },
-      tokens: { input: counters.inputTokens, cached: counters.cachedTokens, output: counters.outputTokens },
-      cost_usd: counters.unpriced > 0 && counters.costNano === 0 ? null : toUsd(counters.costNano),
+      rows: rowTotals(job.rowsTotal, counters),
+      tokens: tokenTotals(counters),
+      cost_usd: costUsd(counters),
       report: `sluice report ${job.id}`,
     },
   })

@@ -1,6 +1,6 @@
 import type { Updateable } from 'kysely'
 import { addCounters, type JobSettings, TERMINAL_STATES } from '../domain/job.ts'
-import type { Route } from '../domain/route.ts'
+import { type Route, whyNow } from '../domain/route.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
@@ -97,8 +97,7 @@ async function setRoute(
       .where('route', 'is not distinct from', before === null ? null : JSON.stringify(before))
       .executeTakeFirstOrThrow()
     if (numUpdatedRows === 0n) return false
-    const why = route.changes[route.changes.length - 1]?.why ?? route.why
-    await appendEvent(handle(tx), jobNo, 'job.route', { way: route.way, why }, atMs)
+    await appendEvent(handle(tx), jobNo, 'job.route', { way: route.way, why: whyNow(route) }, atMs)
     return true
   })
 }

@@ -1,11 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { costUsd } from '../../domain/job.ts'
 import { toUsd } from '../../domain/money.ts'
 import type { CostKey, CostLine, CostReport } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
 import { durationMs } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { cost as costText, count } from '../figures.ts'
-import { costUsd } from '../ndjson.ts'
 import { type Column, tableLines } from '../table.ts'
 
 interface CostFlags {
