@@ -2,7 +2,7 @@ import type { Selectable } from 'kysely'
 import type { AttemptFact, AttemptIntent, KnownAttempt } from '../domain/attempt.ts'
 import type { StoredAttempt } from '../domain/stored.ts'
 import { hashBytes, hashText, uuidBytes, uuidText } from './bytes.ts'
-import type { AttemptsTable } from './schema.ts'
+import type { AttemptsTable } from './schema-ledger.ts'
 
 /** The columns that an intent fills, in the order of `intentValues`. */
 export const INTENT_COLUMNS = [

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { type Amount, type BudgetLimits, covers, most, NOTHING, plus } from '../domain/budget.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
-import { addToDay, dayOf, leftOfDay } from './budget-day.ts'
+import { addToDay, dayOf, type Left, leftOfTenant } from './budget-day.ts'
 import { heldForParts } from './budget-holdings.ts'
 import { countingChunks } from './chunk-record.ts'
 import type { StoreDatabase } from './database.ts'
@@ -26,13 +26,14 @@ export async function drawFrom(
   const own = grants.find((grant) => grant.worker_id === workerId)
   const today = dayOf(atMs)
   if (own !== undefined && own.day !== today) await carryOver(db, own, today, job.tenantNo)
-  const day = await leftOfDay(db, job.tenantNo, today)
+  const { day, month } = await leftOfTenant(db, job.tenantNo, today)
+  const leftOfBoth = Math.min(day?.left ?? Number.POSITIVE_INFINITY, month?.left ?? Number.POSITIVE_INFINITY)
   const spent = plus(job.spent, grants.map(doubtOf).reduce(plus, NOTHING))
   const held = grants.map(leftOf).reduce(plus, job.held)
   const roomOf = (of: keyof Amount) => (limits[of] ?? Number.POSITIVE_INFINITY) - spent[of] - held[of]
   const room = { nano: roomOf('nano'), tokens: roomOf('tokens') }
-  const known = { isFirst: own === undefined, limits, spent, dayNano: day?.limit ?? null }
-  const refusedBy = limitMet(room, day?.left ?? Number.POSITIVE_INFINITY, least)
+  const known = { isFirst: own === undefined, limits, spent, ...capsOf(day, month) }
+  const refusedBy = limitMet(room, { day, month }, least)
   if (refusedBy !== null) {
     if (own !== undefined) await change(db, request, today, { nano: -request.rest.nano, tokens: -request.rest.tokens })
     const heldByParts = await isHeldByParts(db, jobNo, refusedBy, job)
@@ -43,7 +44,7 @@ export async function drawFrom(
   const share = (of: keyof Amount, left: number) =>
     Math.max(least[of], Math.min(request.wish[of], Math.floor(left / (1 + others))))
   const granted = {
-    nano: share('nano', Math.min(room.nano, day?.left ?? room.nano)),
+    nano: share('nano', Math.min(room.nano, leftOfBoth)),
     tokens: share('tokens', room.tokens),
   }
   await change(db, request, today, granted)
@@ -99,16 +100,30 @@ export function doubtOf(grant: Pick<BudgetGrantsTable, 'doubt_nano' | 'doubt_tok
   return { nano: grant.doubt_nano, tokens: grant.doubt_tokens }
 }
 
-function limitMet(room: Amount, leftOfDay: number, least: Amount): BudgetLimit | null {
+function capsOf(day: Left | null, month: Left | null) {
+  return { dayNano: day?.limit ?? null, monthNano: month?.limit ?? null }
+}
+
+type LeftOfTenant = Awaited<ReturnType<typeof leftOfTenant>>
+
+function limitMet(room: Amount, { day, month }: LeftOfTenant, least: Amount): BudgetLimit | null {
   if (!covers(room, least)) return room.nano < least.nano ? 'usd' : 'tokens'
-  return leftOfDay < least.nano ? 'day' : null
+  // The month first: its end is further away, and who waits for the day would wait in vain.
+  if (month !== null && month.left < least.nano) return 'month'
+  return day !== null && day.left < least.nano ? 'day' : null
+}
+
+/** Whether a limit is on all of the tenant's jobs together. */
+function isOfTenant(limit: BudgetLimit): boolean {
+  return limit === 'day' || limit === 'month'
 }
 
 /** What was drawn on an earlier day and is still there counts for this one. */
 async function carryOver(db: Kysely<Database>, own: BudgetGrantsTable, today: number, tenantNo: number): Promise<void> {
   const { nano } = leftOf(own)
   await addToDay(db, own.job_no, own.day, -nano)
-  if ((await leftOfDay(db, tenantNo, today)) !== null) await addToDay(db, own.job_no, today, nano)
+  const { day, month } = await leftOfTenant(db, tenantNo, today)
+  if (day !== null || month !== null) await addToDay(db, own.job_no, today, nano)
 }
 
 /** Adds to the worker's grant, and to the tenant's day, where that is kept. */
@@ -140,21 +155,21 @@ async function othersOf(
     .selectFrom('budget_grants')
     .select(['job_no', 'worker_id'])
     .where(refusedBy === 'tokens' ? 'left_tokens' : 'left_nano', '>', 0)
-    .$if(refusedBy === 'day', (query) => query.where('job_no', 'in', jobs))
-    .$if(refusedBy !== 'day', (query) => query.where('job_no', '=', jobNo))
+    .$if(isOfTenant(refusedBy), (query) => query.where('job_no', 'in', jobs))
+    .$if(!isOfTenant(refusedBy), (query) => query.where('job_no', '=', jobNo))
     .where((eb) => eb.or([eb('job_no', '<>', jobNo), eb('worker_id', '<>', workerId)]))
     .execute()
   return rows.map((row) => ({ jobNo: row.job_no, workerId: row.worker_id }))
 }
 
-/** Whether a refusal may change when parts of batches end, also of the tenant's other jobs where its day is the limit. */
+/** Whether a refusal may change when parts of batches end, also of the tenant's other jobs where its day or month is the limit. */
 async function isHeldByParts(
   db: Kysely<Database>,
   jobNo: number,
   refusedBy: BudgetLimit,
   { tenantNo, held }: JobSpent,
 ): Promise<boolean> {
-  if (refusedBy !== 'day') return (refusedBy === 'usd' ? held.nano : held.tokens) > 0
+  if (!isOfTenant(refusedBy)) return (refusedBy === 'usd' ? held.nano : held.tokens) > 0
   if (held.nano > 0) return true
   const jobs = db.selectFrom('jobs').select('job_no').where('tenant_no', '=', tenantNo).where('job_no', '<>', jobNo)
   const holding = db.selectFrom('budget_holdings').select('part_id').where('job_no', 'in', jobs)

@@ -46,6 +46,15 @@ export function fleetRole(database: StoreDatabase): Fleet {
 
     wished: (limit) => jobs(reader).where('wanted', 'is not', null).limit(limit).execute(),
     active: (after, limit) => jobs(reader).where(ACTIVE).where('job_no', '>', after).limit(limit).execute(),
+    async standing() {
+      const counted = await reader
+        .selectFrom('jobs')
+        .select(({ fn }) => ['tenant_no', 'state', fn.countAll<number>().as('jobs')])
+        .where(ACTIVE)
+        .groupBy(['tenant_no', 'state'])
+        .execute()
+      return counted.map(({ tenant_no: tenantNo, state, jobs: count }) => ({ tenantNo, state, jobs: Number(count) }))
+    },
   } satisfies Fleet)
 }
 
@@ -168,7 +177,7 @@ async function insertMember(db: Kysely<Database>, member: Member, now: RawBuilde
 }
 
 function jobs(db: Kysely<Database>) {
-  return db.selectFrom('jobs').select(['job_no as jobNo', 'state', 'wanted']).orderBy('job_no')
+  return db.selectFrom('jobs').select(['job_no as jobNo', 'round', 'state', 'wanted']).orderBy('job_no')
 }
 
 /** Who was not heard of while the server was down is not silent: all have their time anew. */

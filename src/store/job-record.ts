@@ -1,9 +1,13 @@
 import type { Selectable } from 'kysely'
-import type { InputDescription, Job, JobSettings } from '../domain/job.ts'
+import type { InputDescription, Job, JobSettings, JobState } from '../domain/job.ts'
 import type { Route } from '../domain/route.ts'
+import type { TenantCaps } from '../domain/tenant.ts'
 import { countersOf } from './counters.ts'
 import type { JobControl } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
+
+/** States in which a job may wait for its turn. */
+const MAY_WAIT: ReadonlySet<JobState> = new Set<JobState>(['queued', 'running'])
 
 /** A row of `jobs` as the domain's job. */
 export function jobOf(row: Selectable<JobsTable>): Job {
@@ -36,6 +40,8 @@ export function jobOf(row: Selectable<JobsTable>): Job {
     endedAtMs: row.ended_at_ms,
     activeMs: row.active_ms,
     activeSinceMs: row.active_since_ms,
+    ...(row.begun_at_ms !== null && { begunAtMs: row.begun_at_ms }),
+    ...(row.waits !== null && MAY_WAIT.has(row.state) && { waits: true }),
     ...(row.dropped_at_ms !== null && { droppedAtMs: row.dropped_at_ms }),
     version: row.version,
   }
@@ -44,6 +50,7 @@ export function jobOf(row: Selectable<JobsTable>): Job {
 /** The columns of `jobs` that a heartbeat reads. */
 export const CONTROL_COLUMNS = [
   'job_no',
+  'tenant_no',
   'state',
   'wanted',
   'wanted_reason',
@@ -54,17 +61,17 @@ export const CONTROL_COLUMNS = [
   'route',
 ] as const
 
-type ControlRow = Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]> & { readonly day_nano: number | null }
+type ControlRow = Pick<Selectable<JobsTable>, (typeof CONTROL_COLUMNS)[number]>
 
-/** Those columns, and the limit of its tenant's day, as the domain's control. */
-export function controlOf(row: ControlRow): JobControl {
+/** Those columns as the domain's control. */
+export function controlOf(row: ControlRow, caps: TenantCaps): JobControl {
   return {
     jobNo: row.job_no,
     state: row.state,
     wanted: row.wanted,
     wantedReason: row.wanted_reason,
     settings: settingsOf(row),
-    dayNano: row.day_nano,
+    caps,
     ...(row.route !== null && { route: JSON.parse(row.route) as Route }),
   }
 }

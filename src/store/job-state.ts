@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql, type Updateable } from 'kysely'
 import { isTerminal, type JobState, mayBecome, TERMINAL_STATES } from '../domain/job.ts'
 import { appendEvent } from './events.ts'
-import type { NewRound, StateChange } from './role/jobs.ts'
+import type { JobBegin, NewRound, StateChange } from './role/jobs.ts'
 import type { Database, JobsTable } from './schema.ts'
 
 /** States in which a job's time runs. */
@@ -43,6 +43,29 @@ export async function changeState(
     await recordChange(db, jobNo, job.state, change)
     return true
   }
+}
+
+/**
+ * Notes on a job in `created` that its input may be read, what intake needs, and the spec that its first round runs. `false`: it was begun before, or
+ * has left `created`; nothing was changed.
+ */
+export async function beginJob(db: Kysely<Database>, jobNo: number, begin: JobBegin): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({ spec_name: begin.specName, spec_hash: begin.specHash, submission: begin.submission })
+    .set({ begun_at_ms: begin.atMs })
+    .where('job_no', '=', jobNo)
+    .where('state', '=', 'created')
+    .where('begun_at_ms', 'is', null)
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 0n) return false
+  await db
+    .updateTable('rounds')
+    .set({ spec_hash: begin.specHash })
+    .where('job_no', '=', jobNo)
+    .where('round', '=', 0)
+    .execute()
+  return true
 }
 
 /** Opens round `round.round` on a job that is over and stands in the round before it: `queued`. `false`: it is not over, in another round, or dropped. */

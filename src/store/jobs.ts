@@ -1,14 +1,17 @@
 import type { Updateable } from 'kysely'
 import { addCounters, type JobSettings, TERMINAL_STATES } from '../domain/job.ts'
 import { type Route, whyNow } from '../domain/route.ts'
+import { NO_CAPS } from '../domain/tenant.ts'
 import { countingChunks } from './chunk-record.ts'
 import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
 import { CONTROL_COLUMNS, controlOf, jobOf } from './job-record.ts'
-import { changeState, insertRound, openRound } from './job-state.ts'
+import { beginJob, changeState, insertRound, openRound } from './job-state.ts'
 import type { JobProgress, Jobs, NewJob } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
+import { capsOf } from './tenant-caps.ts'
+import { admitJob, jobsInTurn, RANK } from './waiting-jobs.ts'
 
 /** Jobs: their creation, their states, and the totals that are kept rather than counted. `version` is noted on each new job. */
 export function jobsRole(database: StoreDatabase, version: string): Jobs {
@@ -16,7 +19,9 @@ export function jobsRole(database: StoreDatabase, version: string): Jobs {
   return Object.freeze({
     ...reading(database),
     create: (job) => createJob(database, job, version),
+    begin: (tx, jobNo, begin) => beginJob(handle(tx), jobNo, begin),
     lock: database.lockJob,
+    admit: (tx, jobNo, priority) => admitJob(handle(tx), jobNo, priority),
     change: (tx, jobNo, from, change) => changeState(handle(tx), jobNo, from, change),
     want: (...wish) => recordWish(database, ...wish),
     set: (jobNo, settings, atMs) => changeSettings(database, jobNo, settings, atMs),
@@ -53,14 +58,12 @@ function reading(database: StoreDatabase) {
     },
     async controls(jobNos) {
       if (jobNos.length === 0) return []
-      const rows = await reader
-        .selectFrom('jobs')
-        .innerJoin('tenants', 'tenants.tenant_no', 'jobs.tenant_no')
-        .select(CONTROL_COLUMNS)
-        .select('tenants.day_nano')
-        .where('job_no', 'in', jobNos)
-        .execute()
-      return rows.map(controlOf)
+      const rows = await reader.selectFrom('jobs').select(CONTROL_COLUMNS).where('job_no', 'in', jobNos).execute()
+      if (rows.length === 0) return []
+      const tenantNos = [...new Set(rows.map((row) => row.tenant_no))]
+      const tenants = await reader.selectFrom('tenants').selectAll().where('tenant_no', 'in', tenantNos).execute()
+      const caps = new Map(tenants.map((tenant) => [tenant.tenant_no, capsOf(tenant)]))
+      return rows.map((row) => controlOf(row, caps.get(row.tenant_no) ?? NO_CAPS))
     },
     async routed(limit) {
       const rows = await jobs()
@@ -77,6 +80,7 @@ function reading(database: StoreDatabase) {
       if (row === undefined) return null
       return { jobNo, round, specHash: row.spec_hash, selection: row.selection, atMs: row.created_at_ms }
     },
+    inTurn: (tenantNo) => jobsInTurn(reader, tenantNo),
     progress: (jobNo) => readProgress(database, jobNo),
   } satisfies Partial<Jobs>
 }
@@ -167,6 +171,7 @@ async function changeSettings(
   const changes: Updateable<JobsTable> = {}
   if (settings.concurrency !== undefined) changes.concurrency = settings.concurrency
   if (settings.priority !== undefined) changes.priority = settings.priority
+  const urgency = settings.priority ?? null
   if (settings.budgetNano !== undefined) changes.budget_nano = settings.budgetNano
   if (settings.budgetTokens !== undefined) changes.budget_tokens = settings.budgetTokens
   if (Object.keys(changes).length === 0) return
@@ -176,7 +181,9 @@ async function changeSettings(
     changes.stopped_at_tokens = null
   }
   await write(async (tx) => {
-    await handle(tx).updateTable('jobs').set(changes).where('job_no', '=', jobNo).execute()
+    const job = () => handle(tx).updateTable('jobs').where('job_no', '=', jobNo)
+    await job().set(changes).execute()
+    if (urgency !== null) await job().set({ waits: RANK[urgency] }).where('waits', 'is not', null).execute()
     await appendEvent(handle(tx), jobNo, 'job.settings', settings, atMs)
   })
 }

@@ -1,5 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
-import type { Notice, NoticeTarget } from '../domain/notice.ts'
+import type { NewNotice, Notice, NoticeTarget } from '../domain/notice.ts'
 import type { StoreDatabase } from './database.ts'
 import type { NoticeVerdict, Outbox } from './role/outbox.ts'
 import type { Database } from './schema.ts'
@@ -10,6 +10,13 @@ export function outboxRole(database: StoreDatabase): Outbox {
   const { reader, write, handle } = database
   return Object.freeze({
     put: (tx, job, notices, atMs) => putNotices(handle(tx), job, notices, atMs),
+
+    putAlone: ({ tenantNo, jobNo }, notice, atMs) =>
+      write(async (tx) => {
+        const row = rowOf({ tenantNo, jobNo: jobNo ?? NO_JOB }, notice, seqOfNone(notice.id), atMs)
+        const insert = handle(tx).insertInto('outbox').values(row)
+        await insert.onConflict((conflict) => conflict.column('message_id').doNothing()).execute()
+      }),
 
     async claim(nowMs, untilMs, limit) {
       const due = (db: Kysely<Database>) =>
@@ -49,6 +56,24 @@ export function outboxRole(database: StoreDatabase): Outbox {
       return gone?.gone_at_ms ?? null
     },
 
+    async givenUpBeside({ id, tenantNo, target }) {
+      const there = reader
+        .selectFrom('outbox')
+        .where('tenant_no', '=', tenantNo)
+        .where('target', '=', JSON.stringify(target))
+      const last = await there
+        .where('state', '=', 'delivered')
+        .select((eb) => eb.fn.max('ended_at_ms').as('at_ms'))
+        .executeTakeFirst()
+      const { notices } = await there
+        .where('state', '=', 'given_up')
+        .where('ended_at_ms', '>', last?.at_ms ?? 0)
+        .where('message_id', '<>', id)
+        .select((eb) => eb.fn.countAll<number>().as('notices'))
+        .executeTakeFirstOrThrow()
+      return Number(notices)
+    },
+
     list: ({ tenantNo, limit, states }) =>
       read(reader, (query) => {
         const newest = query.where('outbox.tenant_no', '=', tenantNo).orderBy('message_id', 'desc').limit(limit)
@@ -82,11 +107,28 @@ async function putNotices(db: Kysely<Database>, ...[job, notices, atMs]: PutArgu
     .select('event_seq')
     .where('job_no', '=', job.jobNo)
     .executeTakeFirstOrThrow()
-  const rows = notices.map(({ id, targetNo, target, type, body }) => ({
+  const rows = notices.map((notice) => rowOf(job, notice, event_seq, atMs))
+  await db
+    .insertInto('outbox')
+    .values(rows)
+    .onConflict((conflict) => conflict.columns(['job_no', 'event_seq', 'target_no']).doNothing())
+    .execute()
+}
+
+/** The number of no job. */
+const NO_JOB = 0
+
+function rowOf(
+  { tenantNo, jobNo }: { readonly tenantNo: number; readonly jobNo: number },
+  { id, targetNo, target, type, body }: NewNotice,
+  eventSeq: number,
+  atMs: number,
+) {
+  return {
     message_id: id,
-    tenant_no: job.tenantNo,
-    job_no: job.jobNo,
-    event_seq,
+    tenant_no: tenantNo,
+    job_no: jobNo,
+    event_seq: eventSeq,
     target_no: targetNo,
     target: JSON.stringify(target),
     type,
@@ -95,12 +137,12 @@ async function putNotices(db: Kysely<Database>, ...[job, notices, atMs]: PutArgu
     attempts: 0,
     created_at_ms: atMs,
     next_at_ms: atMs,
-  }))
-  await db
-    .insertInto('outbox')
-    .values(rows)
-    .onConflict((conflict) => conflict.columns(['job_no', 'event_seq', 'target_no']).doNothing())
-    .execute()
+  }
+}
+
+/** In place of a change's number: one that no change has, from the random half of the notice's UUID. */
+function seqOfNone(id: string): number {
+  return -1 - Number.parseInt(id.slice(-12), 16)
 }
 
 type PutArguments = Parameters<Outbox['put']> extends readonly [unknown, ...infer Rest] ? Rest : never
@@ -144,7 +186,7 @@ async function noteAddress(
 function selectNotices(db: Kysely<Database>) {
   return db
     .selectFrom('outbox')
-    .innerJoin('jobs', 'jobs.job_no', 'outbox.job_no')
+    .leftJoin('jobs', 'jobs.job_no', 'outbox.job_no')
     .selectAll('outbox')
     .select('jobs.id as job_id')
 }
@@ -162,11 +204,11 @@ function idsOf(rows: readonly { readonly message_id: string }[]): readonly strin
   return rows.map((row) => row.message_id)
 }
 
-function noticeOf(row: Selectable<OutboxTable> & { readonly job_id: string }): Notice {
+function noticeOf(row: Selectable<OutboxTable> & { readonly job_id: string | null }): Notice {
   return {
     id: row.message_id,
     tenantNo: row.tenant_no,
-    jobNo: row.job_no,
+    jobNo: row.job_no === NO_JOB ? null : row.job_no,
     jobId: row.job_id,
     targetNo: row.target_no,
     target: JSON.parse(row.target) as NoticeTarget,

@@ -31,7 +31,7 @@ export function rowsRole(database: StoreDatabase, record: Rows['record']): Rows 
       return new Set(ended.map((row) => row.row_index))
     },
 
-    list: (jobNo, fromRow, limit, states) => listRows(reader, jobNo, fromRow, limit, states),
+    list: (jobNo, fromRow, limit, states, beforeRow) => listRows(reader, jobNo, fromRow, limit, states, beforeRow),
     get: (jobNo, rowIndex) => readRow(reader, jobNo, rowIndex),
 
     async byId(jobNo, rowId) {
@@ -55,14 +55,17 @@ async function listRows(
   fromRow: number,
   limit: number,
   states: readonly OutcomeState[] = OUTCOME_STATES,
+  beforeRow = Number.MAX_SAFE_INTEGER,
 ): Promise<readonly StoredOutcome[]> {
   if (states.length === 0) return []
   const rows = rowsOf(db, jobNo).selectAll().orderBy('row_index')
   if (!states.every((state) => WITH_CAUSE.includes(state))) {
-    const page = rows.where('row_index', '>=', fromRow).where('state', 'in', states).limit(limit)
+    const within = rows.where('row_index', '>=', fromRow).where('row_index', '<', beforeRow)
+    const page = within.where('state', 'in', states).limit(limit)
     return (await page.execute()).map(outcomeOf)
   }
-  const dead = deadRowsOf(db, jobNo).where('row_index', '>=', fromRow).where('state', 'in', states)
+  const within = deadRowsOf(db, jobNo).where('row_index', '>=', fromRow).where('row_index', '<', beforeRow)
+  const dead = within.where('state', 'in', states)
   const page = rows.where('row_index', 'in', dead.select('row_index').orderBy('row_index').limit(limit))
   return (await page.execute()).map(outcomeOf)
 }

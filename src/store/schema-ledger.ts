@@ -43,3 +43,38 @@ export interface JobCostsTable {
   cost_nano: number
   unpriced: number
 }
+
+/** One request, from before it is sent. */
+export interface AttemptsTable {
+  job_no: number
+  chunk_no: number
+  id: Uint8Array
+  epoch: number
+  row_index: number
+  round: number
+  number: number
+  model: string
+  lane: LaneName
+  request_hash: Uint8Array
+  state: AttemptState
+  started_at_ms: number
+  ended_at_ms: number | null
+  cause: Cause | null
+  message: string | null
+  status: number | null
+  provider_code: string | null
+  provider_request_id: string | null
+  counts: number
+  /** 0 or 1, or `null` where the cause's rule decides. */
+  retryable: number | null
+  /** The worst case while `open` and when `lost`; the provider's figures once they are known. */
+  input_tokens: number
+  cached_tokens: number
+  cache_write_tokens: Generated<number>
+  output_tokens: number
+  reasoning_tokens: Generated<number>
+  cost_nano: number | null
+  /** Of `prices`. */
+  price_no: number | null
+  reply: string | null
+}

@@ -4,8 +4,9 @@ import type { NoticeState, NoticeType } from '../domain/notice.ts'
 export interface OutboxTable {
   message_id: string
   tenant_no: number
+  /** 0: no job. */
   job_no: number
-  /** The number of the change among the events of its job. */
+  /** The number of the change among the events of its job; below 0 where it tells of no change. */
   event_seq: number
   target_no: number
   /** `NoticeTarget` as JSON: names of variables, never what is in them. */
@@ -22,7 +23,7 @@ export interface OutboxTable {
   replayed_at_ms: number | null
 }
 
-/** An address that has answered that it wants nothing any more. */
+/** An address to which nothing is sent any more: it has said so, or has taken nothing for days. */
 export interface OutboxGoneTable {
   tenant_no: number
   /** sha-256 of the address, in hex: it may be a secret. */

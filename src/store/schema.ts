@@ -1,5 +1,4 @@
 import type { Generated } from 'kysely'
-import type { AttemptState } from '../domain/attempt.ts'
 import type { ChunkState } from '../domain/chunk.ts'
 import type { Cause } from '../domain/failure.ts'
 import type { JobState, Priority, StateReason, Trigger, Wanted } from '../domain/job.ts'
@@ -7,9 +6,19 @@ import type { LaneName, OutcomeState } from '../domain/row.ts'
 import type { BatchKindsTable, BatchPartsTable, BatchShardsTable, BudgetHoldingsTable } from './schema-batches.ts'
 import type { BudgetGrantsTable, TenantDaysTable } from './schema-budget.ts'
 import type { RolesTable, WorkersTable } from './schema-fleet.ts'
-import type { JobCostsTable, PricesTable } from './schema-ledger.ts'
+import type { AttemptsTable, JobCostsTable, PricesTable } from './schema-ledger.ts'
 import type { LimitsTable } from './schema-limits.ts'
 import type { OutboxGoneTable, OutboxTable } from './schema-outbox.ts'
+import type {
+  ApiKeysTable,
+  AuditTable,
+  FilePartsTable,
+  FilesTable,
+  OpenAiBatchesTable,
+  RequestsTable,
+  SpecVersionsTable,
+  TenantsTable,
+} from './schema-service.ts'
 
 /**
  * The tables, as both databases have them. Flags are 0 or 1 and times UTC milliseconds in integers, so that nothing has to be converted;
@@ -38,7 +47,16 @@ export interface Database {
   events: EventsTable
   outbox: OutboxTable
   outbox_gone: OutboxGoneTable
+  api_keys: ApiKeysTable
+  audit: AuditTable
+  files: FilesTable
+  file_parts: FilePartsTable
+  requests: RequestsTable
+  openai_batches: OpenAiBatchesTable
+  spec_versions: SpecVersionsTable
   messages: MessagesTable
+  tenant_turns: TenantTurnsTable
+  tenant_charges: TenantChargesTable
   limits: LimitsTable
   workers: WorkersTable
   roles: RolesTable
@@ -48,15 +66,6 @@ export interface Database {
 interface SchemaLevelTable {
   level: number
   oldest_level: number
-}
-
-interface TenantsTable {
-  tenant_no: number
-  name: string
-  /** Chunks of the tenant that may be held at a time, over all workers; `null`: any number. */
-  max_chunks: number | null
-  /** What its jobs may cost in a UTC day; `null`: no end. */
-  day_nano: Generated<number | null>
 }
 
 interface SpecsTable {
@@ -131,6 +140,10 @@ export interface JobsTable extends CounterColumns {
   active_since_ms: number | null
   version: string
   submission: string
+  /** When its input was said to be there for whoever comes by; `null`: its submitter reads it. */
+  begun_at_ms: number | null
+  /** It waits until its tenant runs fewer jobs: 0 goes before 1, and that before 2; `null`: it has its turn. */
+  waits: Generated<number | null>
   segments: Generated<number>
   unreadable: Generated<number>
   intake_position: string | null
@@ -216,40 +229,6 @@ export interface RowsTable {
   fallback: number
 }
 
-export interface AttemptsTable {
-  job_no: number
-  chunk_no: number
-  id: Uint8Array
-  epoch: number
-  row_index: number
-  round: number
-  number: number
-  model: string
-  lane: LaneName
-  request_hash: Uint8Array
-  state: AttemptState
-  started_at_ms: number
-  ended_at_ms: number | null
-  cause: Cause | null
-  message: string | null
-  status: number | null
-  provider_code: string | null
-  provider_request_id: string | null
-  counts: number
-  /** 0 or 1, or `null` where the cause's rule decides. */
-  retryable: number | null
-  /** The worst case while `open` and when `lost`; the provider's figures once they are known. */
-  input_tokens: number
-  cached_tokens: number
-  cache_write_tokens: Generated<number>
-  output_tokens: number
-  reasoning_tokens: Generated<number>
-  cost_nano: number | null
-  /** Of `prices`. */
-  price_no: number | null
-  reply: string | null
-}
-
 /** Which row a request's answer is to come from. It may not be there yet: then the claim stands as long as its chunk is leased under `epoch`. */
 interface AnswersTable {
   answer_key: Uint8Array
@@ -286,4 +265,22 @@ interface MessagesTable {
   deliveries: Generated<number>
   turn: Generated<number>
   held_since_ms: number | null
+  charged: Generated<number>
+  level: Generated<number>
+}
+
+/** Where each tenant stands in the line of tenants; queue/tenant-line.ts says what they mean. */
+interface TenantTurnsTable {
+  tenant_no: number
+  had: number
+  began: number
+  typical: number | null
+}
+
+interface TenantChargesTable {
+  charge_no: Generated<number>
+  tenant_no: number
+  charged: number
+  tokens: number
+  whole: number
 }

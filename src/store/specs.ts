@@ -1,9 +1,11 @@
 import type { StoreDatabase } from './database.ts'
 import type { Specs } from './role/specs.ts'
+import { specVersions } from './spec-versions.ts'
 
-/** Versions of specs, each under the hash of its canonical JSON. */
+/** Specs, each under the hash of its canonical JSON, and those that were published under their names. */
 export function specsRole(database: StoreDatabase): Specs {
   return Object.freeze({
+    ...specVersions(database),
     async put(tenantNo, hash, name, canonicalJson, atMs) {
       await database.write((tx) =>
         database

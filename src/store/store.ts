@@ -1,17 +1,23 @@
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Answers } from './role/answers.ts'
 import type { Attempts } from './role/attempts.ts'
+import type { Audit } from './role/audit.ts'
 import type { Batches } from './role/batches.ts'
 import type { Budgets } from './role/budgets.ts'
 import type { Chunks } from './role/chunks.ts'
 import type { Costs } from './role/costs.ts'
 import type { Events } from './role/events.ts'
+import type { Files } from './role/files.ts'
 import type { Fleet } from './role/fleet.ts'
 import type { Jobs } from './role/jobs.ts'
+import type { Keys } from './role/keys.ts'
 import type { Limits } from './role/limits.ts'
+import type { OpenAiBatches } from './role/openai-batches.ts'
 import type { Outbox } from './role/outbox.ts'
+import type { Requests } from './role/requests.ts'
 import type { Rows } from './role/rows.ts'
 import type { Specs } from './role/specs.ts'
+import type { Tenants } from './role/tenants.ts'
 import type { Upkeep } from './role/upkeep.ts'
 
 export type { Attempts } from './role/attempts.ts'
@@ -42,6 +48,12 @@ export interface Store {
   readonly fleet: Fleet
   readonly limits: Limits
   readonly specs: Specs
+  readonly tenants: Tenants
+  readonly keys: Keys
+  readonly files: Files
+  readonly requests: Requests
+  readonly audit: Audit
+  readonly openAiBatches: OpenAiBatches
   readonly upkeep: Upkeep
   /** Runs `work` as one transaction on the process's one write handle. Commits when it resolves, rolls back when it throws. Never nested. */
   write<T>(work: (tx: StoreTx) => Promise<T>): Promise<T>

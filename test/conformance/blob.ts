@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type Blob, BlobMissing } from '../../src/blob/blob.ts'
+import { type Blob, BlobMissing, type BlobPart } from '../../src/blob/blob.ts'
 import { collect } from '../blob/collect.ts'
 
 /** One blob store under test, empty. */
@@ -37,6 +37,27 @@ export function blobConformance(name: string, open: () => Promise<BlobUnderTest>
       expect((await blob.read(key, { offset: 100_000, length: 0 })).length).toBe(0)
       expect(await blob.size(key)).toBe(100_000)
       expect(Buffer.concat(await collect(blob.stream(key))).equals(bytes)).toBe(true)
+    })
+
+    it('streams a part of an object, in blocks as small as asked for', async () => {
+      const bytes = randomBytes(100_000)
+      await blob.put('files/a', bytes)
+      const streamed = async (part: BlobPart) => collect(blob.stream('files/a', part))
+      for (const [from, to] of [
+        [0, 100_000],
+        [1, 99_999],
+        [40_000, 40_001],
+        [99_999, 100_000],
+        [500, 500],
+        [100_000, 100_000],
+      ] as const) {
+        expect(Buffer.concat(await streamed({ from, to })).equals(bytes.subarray(from, to))).toBe(true)
+      }
+      expect(Buffer.concat(await streamed({ from: 70_000 })).equals(bytes.subarray(70_000))).toBe(true)
+      const blocks = await streamed({ from: 10, blockBytes: 4096 })
+      expect(Math.max(...blocks.map((block) => block.length))).toBeLessThanOrEqual(4096)
+      expect(Buffer.concat(blocks).equals(bytes.subarray(10))).toBe(true)
+      await expect(streamed({ to: 100_001 })).rejects.toBeInstanceOf(BlobMissing)
     })
 
     it('keeps an empty object', async () => {

@@ -13,6 +13,8 @@ export interface QueueUnderTest extends QueueSide {
   readonly leaseMs: number
   /** The same queue as another process has it open. */
   openAnother(): Promise<QueueSide>
+  /** Makes a tenant, or changes it; the first is there. */
+  setTenant(tenantNo: number, caps: { readonly weight?: number; readonly maxChunks?: number | null }): Promise<void>
   /** Lets time pass, as the queue counts it. */
   pass(ms: number): Promise<void>
   close(): Promise<void>
@@ -34,6 +36,7 @@ export function queueConformance(name: string, openFresh: () => Promise<QueueUnd
     describe('delivery', () => deliveryTests(group))
     describe('leases', () => leaseTests(group))
     describe('turns', () => turnTests(group))
+    describe('turns of tenants', () => tenantTests(group))
 
     it('counts what waits, is delayed and is leased', async () => {
       expect(await queue.depth(1)).toStrictEqual({ ready: 0, delayed: 0, leased: 0, nextDueMs: null })
@@ -98,12 +101,13 @@ function deliveryTests({ under, enqueue }: Group): void {
   })
 
   it('delivers what was enqueued, once', async () => {
+    await under().setTenant(7, {})
     const finalize = { task: { kind: 'finalize', jobNo: 1, round: 2 }, tenantNo: 7, priority: 'normal' } as const
     await enqueue(chunk(4, { tenantNo: 7 }), finalize)
     const deliveries = await queue.fetch('one', 9)
     expect(deliveries).toMatchObject([
-      { task: { kind: 'chunk', jobNo: 1, chunkNo: 4 }, tenantNo: 7, deliveries: 1 },
       { task: { kind: 'finalize', jobNo: 1, round: 2 }, tenantNo: 7, deliveries: 1 },
+      { task: { kind: 'chunk', jobNo: 1, chunkNo: 4 }, tenantNo: 7, deliveries: 1 },
     ])
     expect(await queue.fetch('two', 9)).toStrictEqual([])
   })
@@ -328,6 +332,97 @@ function turnTests({ under, enqueue }: Group): void {
   })
 }
 
+function tenantTests({ under, enqueue }: Group): void {
+  let queue: Queue
+  beforeEach(async () => {
+    queue = under().queue
+    await under().setTenant(2, {})
+    await under().setTenant(3, {})
+  })
+  const ofTenant = (tenantNo: number, jobNo: number, count: number, more: Partial<NewMessage> = {}) =>
+    Array.from({ length: count }, (_, n) => ofJob(jobNo, { tenantNo, ...more }, n))
+  /** Fetches and completes one message after the other, as if each took so many tokens. Returns what each tenant had. */
+  const serve = async (times: number, tokensOf: (tenantNo: number) => number) => {
+    const had = new Map<number, number>()
+    for (let n = 0; n < times; n += 1) {
+      const [delivery] = await queue.fetch('one', 1)
+      if (delivery === undefined) break
+      const { tenantNo } = delivery
+      await under().write((tx) => queue.complete(tx, delivery, tokensOf(tenantNo)))
+      had.set(tenantNo, (had.get(tenantNo) ?? 0) + tokensOf(tenantNo))
+    }
+    return had
+  }
+
+  it('gives tenants tokens by their weights, however many jobs each has and however large their chunks are', async () => {
+    await under().setTenant(2, { weight: 3 })
+    for (let jobNo = 10; jobNo < 15; jobNo += 1) await enqueue(...ofTenant(1, jobNo, 20))
+    await enqueue(...ofTenant(2, 20, 60), ...ofTenant(3, 30, 60))
+    const had = await serve(60, (tenantNo) => [1_000, 2_000, 500][tenantNo - 1] as number)
+    const [one, two, three] = [1, 2, 3].map((tenantNo) => had.get(tenantNo) ?? 0) as [number, number, number]
+    expect(Math.abs(two / 3 - one)).toBeLessThanOrEqual(1_500)
+    expect(Math.abs(three - one)).toBeLessThanOrEqual(1_500)
+  })
+
+  it('lets the urgent jobs of one tenant go before its others, and not before those of another', async () => {
+    await enqueue(...ofTenant(1, 10, 3), ...ofTenant(1, 11, 3, { priority: 'high' }))
+    await enqueue(...ofTenant(2, 20, 3, { priority: 'low' }))
+    const served: string[] = []
+    for (let n = 0; n < 6; n += 1) served.push(...names(await queue.fetch('one', 1)))
+    expect(served.filter((name) => name.startsWith('chunk 20/'))).toHaveLength(3)
+    expect(served.filter((name) => name.startsWith('chunk 11/'))).toHaveLength(3)
+  })
+
+  it('serves a tenant that comes new at once, and owes it nothing for the time before', async () => {
+    await enqueue(...ofTenant(1, 10, 60))
+    await serve(20, () => 1_000)
+    await enqueue(...ofTenant(2, 20, 20))
+    expect(names(await queue.fetch('one', 2))).toContain('chunk 20/0')
+    const had = await serve(20, () => 1_000)
+    expect(Math.abs((had.get(1) ?? 0) - (had.get(2) ?? 0))).toBeLessThanOrEqual(2_000)
+  })
+
+  it('charges for a message that is given back what was taken of it, and no more', async () => {
+    await enqueue(...ofTenant(1, 10, 9), ...ofTenant(2, 20, 9))
+    await serve(8, () => 1_000)
+    for (let n = 0; n < 6; n += 1) {
+      const [held] = await queue.fetch('one', 1, { jobNo: 10 })
+      await under().write((tx) => queue.release(tx, held!, 0))
+    }
+    const had = await serve(6, () => 1_000)
+    expect([had.get(1), had.get(2)]).toStrictEqual([3_000, 3_000])
+  })
+
+  it('keeps the cap of a tenant, and does not owe it what that has kept from it', async () => {
+    await under().setTenant(2, { maxChunks: 2 })
+    await enqueue(...ofTenant(1, 10, 90), ...ofTenant(2, 20, 90))
+    const held = await queue.fetch('one', 30)
+    expect(held.filter(({ tenantNo }) => tenantNo === 2)).toHaveLength(2)
+    expect(held).toHaveLength(30)
+    await under().setTenant(2, { maxChunks: null })
+    const later = await queue.fetch('one', 40)
+    const ofOne = later.filter(({ tenantNo }) => tenantNo === 1)
+    // Eight messages is the most that anybody is owed.
+    expect(ofOne.length).toBeGreaterThanOrEqual(15)
+  })
+
+  it('leaves out what is of some tenants, where that is asked', async () => {
+    await enqueue(...ofTenant(1, 10, 2), ...ofTenant(2, 20, 1), ...ofTenant(3, 30, 1))
+    expect(names(await queue.fetch('one', 9, { exceptTenants: [1, 3] }))).toStrictEqual(['chunk 20/0'])
+    expect(names(await queue.fetch('one', 9, { exceptTenants: [1, 3] }))).toStrictEqual([])
+    expect(names(await queue.fetch('one', 9, { exceptTenants: [1], except: [30] }))).toStrictEqual([])
+    expect(await queue.fetch('one', 9)).toHaveLength(3)
+  })
+
+  it('gives out ends of rounds before all else', async () => {
+    await enqueue(...ofTenant(1, 10, 2, { priority: 'high' }))
+    await serve(1, () => 50_000)
+    const end: NewMessage = { task: { kind: 'finalize', jobNo: 10, round: 0 }, tenantNo: 1, priority: 'low' }
+    await enqueue(...ofTenant(2, 20, 2, { priority: 'high' }), end)
+    expect(names(await queue.fetch('one', 1))).toStrictEqual(['finalize 10/0'])
+  })
+}
+
 function ofJob(jobNo: number, more: Partial<NewMessage> = {}, chunkNo = 1): NewMessage {
   return { ...chunk(chunkNo), task: { kind: 'chunk', jobNo, chunkNo }, ...more }
 }
@@ -342,6 +437,10 @@ async function enqueue(side: QueueSide, messages: readonly NewMessage[]): Promis
 
 function names(deliveries: readonly Delivery[]): string[] {
   return deliveries.map(({ task }) =>
-    task.kind === 'chunk' ? `chunk ${task.jobNo}/${task.chunkNo}` : `finalize ${task.jobNo}/${task.round}`,
+    task.kind === 'intake'
+      ? `intake ${task.jobNo}`
+      : task.kind === 'chunk'
+        ? `chunk ${task.jobNo}/${task.chunkNo}`
+        : `finalize ${task.jobNo}/${task.round}`,
   )
 }

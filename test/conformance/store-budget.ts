@@ -70,7 +70,7 @@ export function budgetConformance(under: () => StoreUnderTest): void {
     await store.jobs.set(jobNo, { budgetNano: 5_000, budgetTokens: 90 }, 1)
     expect((await store.jobs.controls([jobNo]))[0]).toMatchObject({
       settings: { budgetNano: 5_000, budgetTokens: 90, concurrency: null },
-      dayNano: null,
+      caps: { dayNano: null, monthNano: null, weight: 1 },
     })
     expect((await store.budgets.draw(request(jobNo))).refusedBy).toBe('tokens')
     await store.jobs.set(jobNo, { budgetTokens: 100 }, 2)
@@ -132,7 +132,7 @@ export function budgetConformance(under: () => StoreUnderTest): void {
     const [one, two] = [await queuedJob(store, [1]), await queuedJob(store, [1])]
     await store.budgets.setDay(DEFAULT_TENANT, 500)
     const free = { nano: null, tokens: null }
-    expect((await store.jobs.controls([one.jobNo]))[0]?.dayNano).toBe(500)
+    expect((await store.jobs.controls([one.jobNo]))[0]?.caps.dayNano).toBe(500)
     expect((await store.budgets.draw(request(one.jobNo, { specLimits: free }))).granted.nano).toBe(300)
     const less = await store.budgets.draw(request(two.jobNo, { specLimits: free }))
     expect(less).toMatchObject({ granted: { nano: 200 }, dayNano: 500 })
@@ -142,6 +142,24 @@ export function budgetConformance(under: () => StoreUnderTest): void {
     expect((await store.budgets.draw(request(two.jobNo, { specLimits: free }))).granted.nano).toBe(150)
     await store.budgets.setDay(DEFAULT_TENANT, null)
     expect((await store.budgets.draw(request(two.jobNo, { specLimits: free }))).refusedBy).toBeNull()
+  })
+
+  it('holds a tenant to what its month may cost, also where its day has no limit', async () => {
+    const { store } = under()
+    const [one, two] = [await queuedJob(store, [1]), await queuedJob(store, [1])]
+    await store.tenants.set(DEFAULT_TENANT, { dayNano: 350, monthNano: 500 })
+    const free = { specLimits: { nano: null, tokens: null } }
+    expect((await store.budgets.draw(request(one.jobNo, free))).granted.nano).toBe(300)
+    expect((await store.budgets.draw(request(two.jobNo, free))).refusedBy).toBe('day')
+    await store.tenants.set(DEFAULT_TENANT, { dayNano: null })
+    const less = await store.budgets.draw(request(two.jobNo, free))
+    expect(less).toMatchObject({ granted: { nano: 200 }, dayNano: null, monthNano: 500 })
+    const refused = await store.budgets.draw(request(two.jobNo, free))
+    expect(refused).toMatchObject({ refusedBy: 'month', others: [{ jobNo: one.jobNo, workerId: 'a' }] })
+    await store.budgets.giveBack(one.jobNo, 'a', both(150))
+    expect((await store.budgets.draw(request(two.jobNo, free))).granted.nano).toBe(150)
+    await store.tenants.set(DEFAULT_TENANT, { monthNano: 700 })
+    expect((await store.budgets.draw(request(two.jobNo, free))).granted.nano).toBe(200)
   })
 
   it('shows how much rows vary, and for what a job was stopped until its budget changes', async () => {

@@ -147,10 +147,24 @@ export function fleetConformance(under: () => StoreUnderTest): void {
       expect((await fleet().active(0, 2)).map(({ jobNo }) => jobNo)).toEqual(numbers.slice(0, 2))
       expect((await fleet().active(numbers[1] as number, 2)).map(({ jobNo }) => jobNo)).toEqual(numbers.slice(2))
       await store.jobs.want(numbers[1] as number, 'cancel')
-      expect(await fleet().wished(5)).toEqual([{ jobNo: numbers[1], state: 'queued', wanted: 'cancel' }])
+      expect(await fleet().wished(5)).toEqual([{ jobNo: numbers[1], round: 0, state: 'queued', wanted: 'cancel' }])
       const paused = { to: 'paused', reason: 'user', atMs: T } as const
       await store.write((tx) => store.jobs.change(tx, numbers[0] as number, ['queued'], paused))
       expect((await fleet().active(0, 5)).map(({ jobNo }) => jobNo)).toEqual(numbers.slice(1))
+    })
+
+    it('counts the jobs that are to be worked on, by tenant and state', async () => {
+      const { store } = under()
+      expect(await fleet().standing()).toEqual([])
+      await store.jobs.create(newJob())
+      const { jobNo } = await queuedJob(store, [1])
+      await queuedJob(store, [1])
+      await store.write((tx) => store.jobs.change(tx, jobNo, ['queued'], { to: 'running', atMs: T }))
+      const standing = [...(await fleet().standing())].sort((a, b) => a.state.localeCompare(b.state))
+      expect(standing).toEqual([
+        { tenantNo: 1, state: 'queued', jobs: 1 },
+        { tenantNo: 1, state: 'running', jobs: 1 },
+      ])
     })
   })
 }

@@ -267,5 +267,21 @@ export function jobsConformance(under: () => StoreUnderTest): void {
       expect(seqs).toStrictEqual(Array.from({ length: 20 }, (_, n) => n + 1))
       expect((await store.events.list(two, 18, 100)).map((event) => event.seq)).toStrictEqual([19, 20])
     })
+
+    it('lets only one of many say what was not told before', async () => {
+      const jobNo = await jobIn()
+      const sides = [store, await under().openAnother(), await under().openAnother()]
+      const tellOnce = (side: Store) =>
+        side.write(async (tx) => {
+          if ((await side.events.told(tx, jobNo, 'job.budget')).length > 0) return false
+          await side.events.append(tx, jobNo, 'note', {}, T)
+          await side.events.append(tx, jobNo, 'job.budget', { mark: 80 }, T)
+          return true
+        })
+      const said = await Promise.all([...sides, ...sides].map(tellOnce))
+      expect(said.filter((each) => each)).toHaveLength(1)
+      const told = await store.write((tx) => store.events.told(tx, jobNo, 'job.budget'))
+      expect(told).toStrictEqual([{ seq: 2, atMs: T, type: 'job.budget', data: '{"mark":80}' }])
+    })
   })
 }

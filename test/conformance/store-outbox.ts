@@ -94,6 +94,26 @@ export function outboxConformance(under: () => StoreUnderTest): void {
     })
   })
 
+  describe('a notice of no change', () => {
+    const alone = (notice: NewNotice, jobNo: number | null, from: Store = store()) =>
+      from.outbox.putAlone({ tenantNo: 1, jobNo }, notice, T)
+
+    it('is there once, whoever adds it how often, with a job or without', async () => {
+      const [first, second] = [aNotice({ type: 'batch.failed' }), aNotice({ type: 'batch.completed' })]
+      const job = await paused(aNotice())
+      const others = await Promise.all(Array.from({ length: 3 }, () => under().openAnother()))
+      await Promise.all(others.map((other) => alone(first, null, other)))
+      await alone(first, null)
+      await alone(second, job.jobNo)
+      const found = (await listed()).filter(({ type }) => type.startsWith('batch.'))
+      expect(found).toHaveLength(2)
+      expect(found.find(({ id }) => id === first.id)).toMatchObject({ jobNo: null, jobId: null, state: 'due' })
+      expect(found.find(({ id }) => id === second.id)).toMatchObject({ jobNo: job.jobNo, jobId: job.id })
+      expect(await store().outbox.get(1, first.id)).toMatchObject({ type: 'batch.failed', body: first.body })
+      expect(await store().outbox.claim(T, T + 60, 10)).toHaveLength(3)
+    })
+  })
+
   describe('claims', () => {
     it('take what is due, longest due first, and count an attempt', async () => {
       const [first, second] = [aNotice(), aNotice({ targetNo: 1 })]
@@ -154,6 +174,24 @@ export function outboxConformance(under: () => StoreUnderTest): void {
       expect(await store().outbox.settle(again, { ...settled, state: 'given_up' })).toBe(true)
       expect(await store().outbox.replay(1, notice.id, T + 90)).toBe(true)
       expect(await store().outbox.get(1, notice.id)).toMatchObject({ state: 'due', attempts: 0, endedAtMs: null })
+    })
+
+    it('is counted where notices to one target were given up, since one arrived there', async () => {
+      const there = aNotice()
+      const elsewhere = { target: { ...there.target, address: { env: 'OTHER_URL' } } }
+      await paused(there, aNotice({ targetNo: 1 }), aNotice({ targetNo: 2, ...elsewhere }), aNotice({ targetNo: 3 }))
+      const [first, second, other, last] = (await store().outbox.claim(T, T + 60, 10)).toSorted(
+        (a, b) => a.targetNo - b.targetNo,
+      )
+      const giveUp = { ...settled, state: 'given_up' } as const
+      expect(await store().outbox.givenUpBeside(first!)).toBe(0)
+      await store().outbox.settle(first!, giveUp)
+      await store().outbox.settle(other!, giveUp)
+      expect(await store().outbox.givenUpBeside(first!)).toBe(0)
+      expect(await store().outbox.givenUpBeside(second!)).toBe(1)
+      expect(await store().outbox.givenUpBeside({ ...second!, tenantNo: 2 })).toBe(0)
+      await store().outbox.settle(last!, { ...settled, state: 'delivered', atMs: T + 6 })
+      expect(await store().outbox.givenUpBeside(second!)).toBe(0)
     })
 
     it('tells of addresses that are gone, until one takes something again', async () => {

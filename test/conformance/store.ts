@@ -20,8 +20,15 @@ import { outboxConformance } from './store-outbox.ts'
 import { racesConformance } from './store-races.ts'
 import { reopenConformance } from './store-reopen.ts'
 import { rowsConformance } from './store-rows.ts'
+import { openAiBatchesConformance } from './store-service-batches.ts'
+import { filesConformance } from './store-service-files.ts'
+import { requestsConformance } from './store-service-requests.ts'
+import { specsConformance } from './store-service-specs.ts'
+import { tenantsConformance } from './store-service-tenants.ts'
+import { wallsConformance } from './store-service-walls.ts'
 import { transactionsConformance } from './store-transactions.ts'
 import { upkeepConformance } from './store-upkeep.ts'
+import { waitingConformance } from './store-waiting.ts'
 import { windowConformance } from './store-window.ts'
 
 /** What every store must do, whatever database it is made of. */
@@ -43,6 +50,7 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('answers', () => answersConformance(() => under))
     describe('claims of requests', () => claimsConformance(() => under))
     describe('new rounds', () => reopenConformance(() => under))
+    describe('jobs that wait for their turn', () => waitingConformance(() => under))
     describe('budgets', () => budgetConformance(() => under))
     describe('ledger', () => ledgerConformance(() => under))
     describe('costs', () => costsConformance(() => under))
@@ -50,6 +58,12 @@ export function storeConformance(name: string, openFresh: () => Promise<StoreUnd
     describe('upkeep', () => upkeepConformance(() => under))
     describe('fleet', () => fleetConformance(() => under))
     describe('limits', () => limitsConformance(() => under))
+    describe('tenants', () => tenantsConformance(() => under))
+    describe('uploads', () => filesConformance(() => under))
+    describe('requests', () => requestsConformance(() => under))
+    describe('published specs', () => specsConformance(() => under))
+    describe('batches over HTTP', () => openAiBatchesConformance(() => under))
+    describe('walls between tenants', () => wallsConformance(() => under))
     describe('outbox', () => outboxConformance(() => under))
     describe('parts of batches', () => partsConformance(() => under))
     describe('shards of batches', () => shardsConformance(() => under))

@@ -21,10 +21,15 @@ import {
   record,
   T,
 } from '../conformance/store-fixture.ts'
+import { anOpenAiBatch } from '../conformance/store-service-batches.ts'
+import { aFile, partOf } from '../conformance/store-service-files.ts'
+import { aRequest } from '../conformance/store-service-requests.ts'
+import { aSpec } from '../conformance/store-service-specs.ts'
+import { aKey } from '../conformance/store-service-tenants.ts'
 
 /** What a million rows allow nobody to do: go over a table, or over all rows of a job. */
 const SLOW = [
-  /^SCAN (jobs|chunks|rows|attempts|answers|batch_parts|budget_holdings)\b(?!.*INDEX (rows_dead|jobs_wished|chunks_counting|batch_parts_packed)$)/,
+  /^SCAN (jobs|chunks|rows|attempts|answers|batch_parts|budget_holdings)\b(?!.*INDEX (rows_dead|jobs_wished|jobs_waiting|jobs_at_work|chunks_counting|batch_parts_packed)$)/,
   /^SEARCH jobs USING INTEGER PRIMARY KEY \(rowid>\?\)$/,
   /^SEARCH rows USING PRIMARY KEY \(bucket=\? AND job_no=\? AND step=\?\)$/,
   /^SEARCH attempts USING PRIMARY KEY \(job_no=\?\)$/,
@@ -93,6 +98,56 @@ async function useBatches(store: Store): Promise<void> {
   await store.write((tx) => store.budgets.clear(tx, jobNo))
 }
 
+it('answers what a server of many tenants asks without going over what others have', async () => {
+  const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  const path = join(dir, 'sluice.db')
+  const store = await openSqliteStore({ path, runtime: systemRuntime(), ballastBytes: 0 })
+  const opening = prepare.mock.calls.length
+  const file = aFile()
+  await store.files.add(file)
+  await store.files.append(1, file.id, partOf(0, 4))
+  await store.files.parts(1, file.id)
+  await store.files.list(1, { limit: 5, after: file.id })
+  await store.files.list(1, { limit: 5, purpose: 'batch' })
+  await store.files.expired(T, 5)
+  await store.files.reopen(1, file.id)
+  await store.files.remove(1, file.id)
+  const batch = anOpenAiBatch()
+  await store.openAiBatches.add(batch)
+  await store.openAiBatches.set(1, batch.id, { filesAtMs: T })
+  await store.openAiBatches.byJob(5)
+  await store.openAiBatches.list(1, { limit: 5, after: batch.id })
+  await store.openAiBatches.due(T, 5)
+  const key = aKey()
+  await store.keys.add(key)
+  await store.keys.find(key.id)
+  await store.keys.list(1)
+  await store.keys.touch(key.id, T)
+  await store.audit.list(1, { limit: 5, before: 9 })
+  await store.audit.list(1, { limit: 5, subject: 'job_1' })
+  await store.requests.take(aRequest('once'))
+  await store.requests.take(aRequest('once', { atMs: T + 90_000 }))
+  await store.requests.giveBack(1, 'once')
+  await store.requests.forget(T)
+  await store.specs.publish(aSpec('triage', 'a'), null)
+  await store.specs.version(1, 'triage', 1)
+  await store.specs.versions(1, 'triage', { limit: 5, before: 9 })
+  await store.specs.published(1, { limit: 5, after: 'a' })
+  const statements = [...new Set(prepare.mock.calls.slice(opening).map(([sql]) => sql))]
+  await store.close()
+
+  const database = new DatabaseSync(path)
+  const scans = statements.flatMap((statement) => {
+    const plan = database.prepare(`explain query plan ${statement}`).all() as { detail: string }[]
+    return plan
+      .map(({ detail }) => detail)
+      .filter((detail) => /^SCAN (?!openai_batches USING INDEX openai_batches_open)/.test(detail))
+  })
+  database.close()
+  expect(statements.length).toBeGreaterThan(25)
+  expect(scans).toEqual([])
+})
+
 it('reads what status, resume and a worker need without going over the rows', async () => {
   const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare')
   const path = join(dir, 'sluice.db')
@@ -111,7 +166,10 @@ it('reads what status, resume and a worker need without going over the rows', as
   const held = await claim(store, jobNo, 1)
   await store.jobs.progress(jobNo)
   await store.jobs.controls([jobNo])
+  await store.jobs.inTurn(null)
+  await store.jobs.inTurn(1)
   await store.fleet.active(0, 5)
+  await store.fleet.standing()
   await store.fleet.wished(5)
   await store.fleet.holders(5)
   await store.fleet.isGone('worker')

@@ -8,6 +8,8 @@ import { limits } from './0006-limits.ts'
 import { batches } from './0007-batches.ts'
 import { routes } from './0008-routes.ts'
 import { outbox } from './0009-outbox.ts'
+import { service } from './0010-service.ts'
+import { shares } from './0011-shares.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -36,4 +38,8 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0008_routes', oldestLevel: 8, make: routes },
   // An older worker would end a job and tell nobody.
   { name: '0009_outbox', oldestLevel: 9, make: outbox },
+  // An older worker would take a message that asks it to read an input, and not know what that is.
+  { name: '0010_service', oldestLevel: 10, make: service },
+  // An older worker would begin jobs whose tenant runs as many as it may.
+  { name: '0011_shares', oldestLevel: 11, make: shares },
 ]

@@ -20,7 +20,7 @@ export interface DrawRequest {
 }
 
 /** Which limit a draw met. */
-export type BudgetLimit = 'usd' | 'tokens' | 'day'
+export type BudgetLimit = 'usd' | 'tokens' | 'day' | 'month'
 
 export interface Draw {
   /** From `least` to `wish`; nothing where it was refused. */
@@ -29,7 +29,7 @@ export interface Draw {
   readonly isFirst: boolean
   /** `null`: it was granted. */
   readonly refusedBy: BudgetLimit | null
-  /** Whose grants could come back and change a refusal: other workers', also on the tenant's other jobs where its day is the limit. */
+  /** Whose grants could come back and change a refusal: other workers', also on the tenant's other jobs where its day or month is the limit. */
   readonly others: readonly GrantOwner[]
   /** Something is held for parts of batches that could come back and change a refusal, when they end. */
   readonly heldByParts: boolean
@@ -37,6 +37,7 @@ export interface Draw {
   readonly limits: BudgetLimits
   readonly spent: Amount
   readonly dayNano: NanoUsd | null
+  readonly monthNano: NanoUsd | null
 }
 
 export interface GrantOwner {

@@ -5,7 +5,7 @@ import type { JobState, Wanted } from '../../domain/job.ts'
 export const GONE_AFTER_MS = 10_000
 
 /** Tasks of which a fleet has one holder at a time. */
-export type Role = 'janitor' | 'reconciler' | 'batcher' | 'notifier'
+export type Role = 'janitor' | 'reconciler' | 'batcher' | 'notifier' | 'watcher' | 'openai'
 
 /** A worker, as it says of itself. */
 export interface Member {
@@ -53,8 +53,16 @@ export interface ChunkHeld extends ChunkRef {
 /** A job that is to be worked on, or of which something is wanted. */
 export interface ActiveJob {
   readonly jobNo: number
+  readonly round: number
   readonly state: JobState
   readonly wanted: Wanted | null
+}
+
+/** How many jobs of a tenant stand in a state in which there is work to do. */
+export interface JobsStanding {
+  readonly tenantNo: number
+  readonly state: JobState
+  readonly jobs: number
 }
 
 /** Who works on this database, on which machine, and what each has in hand. All times are the database's. */
@@ -87,4 +95,6 @@ export interface Fleet {
   wished(limit: number): Promise<readonly ActiveJob[]>
   /** Jobs of all tenants that are queued, running or finalizing, after `afterJobNo`, oldest first. */
   active(afterJobNo: number, limit: number): Promise<readonly ActiveJob[]>
+  /** The same jobs, counted by tenant and state. */
+  standing(): Promise<readonly JobsStanding[]>
 }

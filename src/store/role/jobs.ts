@@ -1,7 +1,17 @@
-import type { Counters, Job, JobId, JobSettings, JobState, StateReason, Trigger, Wanted } from '../../domain/job.ts'
-import type { NanoUsd } from '../../domain/money.ts'
+import type {
+  Counters,
+  Job,
+  JobId,
+  JobSettings,
+  JobState,
+  Priority,
+  StateReason,
+  Trigger,
+  Wanted,
+} from '../../domain/job.ts'
 import type { Route } from '../../domain/route.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
+import type { TenantCaps } from '../../domain/tenant.ts'
 
 export interface NewJob {
   readonly id: JobId
@@ -41,6 +51,11 @@ export interface Jobs {
   list(tenantNo: number, page: JobPage): Promise<readonly Job[]>
   submission(jobNo: number): Promise<string>
   /**
+   * Says of a job in `created` that its input is there and is to be read by whoever comes by, with the spec version that it is to run and what intake
+   * needs. Part of `tx`, with the message that asks for it. `false`: it was begun before, or is not `created`; nothing was changed.
+   */
+  begin(tx: StoreTx, jobNo: number, begin: JobBegin): Promise<boolean>
+  /**
    * Guarded change of state: happens only when the job stands in one of `from` (and domain/job.ts allows the change), and then records
    * a `job.state` event. Never out of a terminal state. A `pause` wish ends when the job pauses or finalizes, a `cancel` only when it is over.
    * Keeps `activeMs`/`activeSinceMs` true. `false`: it stood elsewhere.
@@ -51,9 +66,16 @@ export interface Jobs {
    * takes them back or locks it exclusively. Before anything else in `tx`; what is read afterwards is how the others have left it.
    */
   lock(tx: StoreTx, jobNo: number, mode: 'shared' | 'exclusive'): Promise<void>
+  /**
+   * Gives a job that is to be worked on its turn, where its tenant runs fewer jobs than it may. Else it waits, without messages; of those that wait the more
+   * urgent go first, and of these the older. One that is `running` keeps its turn. Part of `tx`.
+   */
+  admit(tx: StoreTx, jobNo: number, priority: Priority): Promise<boolean>
+  /** Jobs that wait and would be admitted now, of one tenant or (`null`) of all: of each the most urgent first, then the oldest. */
+  inTurn(tenantNo: number | null): Promise<readonly Job[]>
   /** Records a wish; `null` withdraws it. A `cancel` is never replaced by a `pause`. */
   want(jobNo: number, wanted: Wanted | null, reason?: StateReason | null, detail?: string | null): Promise<void>
-  /** State, wish, settings and route of the given jobs, for heartbeats. */
+  /** State, wish, settings, route and tenant's caps of the given jobs, for heartbeats. */
   controls(jobNos: readonly number[]): Promise<readonly JobControl[]>
   set(jobNo: number, settings: Partial<JobSettings>, atMs: number): Promise<void>
   /** Changes a job's route where it still is `before`, or has none yet where that is `null`. Records a `job.route` event. `false`: somebody was faster, or the job is over. */
@@ -73,9 +95,16 @@ export interface JobControl {
   readonly wanted: Wanted | null
   readonly wantedReason: StateReason | null
   readonly settings: JobSettings
-  /** What all jobs of its tenant may cost in a UTC day; `null`: no end. */
-  readonly dayNano: NanoUsd | null
+  /** What its tenant may use. */
+  readonly caps: TenantCaps
   readonly route?: Route
+}
+
+export interface JobBegin {
+  readonly specName: string
+  readonly specHash: string
+  readonly submission: string
+  readonly atMs: number
 }
 
 export interface NewRound {

@@ -1,7 +1,7 @@
 import type { NewNotice, Notice, NoticeState } from '../../domain/notice.ts'
 import type { StoreTx } from '../../domain/store-tx.ts'
 
-/** What came of an attempt. `address`: the sha-256 of where it went, and whether that wants nothing any more; `null`: it went nowhere. */
+/** What came of an attempt. `address`: the sha-256 of where it went, and whether nothing is to be sent there any more; `null`: it went nowhere. */
 export type NoticeVerdict = {
   readonly note: string | null
   readonly atMs: number
@@ -32,14 +32,25 @@ export interface Outbox {
     atMs: number,
   ): Promise<void>
   /**
+   * Adds a notice that tells of no change of a job, due at once. One whose id is there already stays as it is. `jobNo`: with which job it is thrown
+   * away; `null`: with none.
+   */
+  putAlone(
+    whose: { readonly tenantNo: number; readonly jobNo: number | null },
+    notice: NewNotice,
+    atMs: number,
+  ): Promise<void>
+  /**
    * Takes notices of all tenants that are due at `nowMs`, longest due first, and counts an attempt for each. Until `untilMs` nobody else gets them;
    * whoever dies before `settle` has made an attempt that failed.
    */
   claim(nowMs: number, untilMs: number, limit: number): Promise<readonly Notice[]>
   /** Writes down what came of the attempt that `claim` gave out. `false`: it was sent anew by hand, or taken by somebody else, in between. */
   settle(notice: Notice, verdict: NoticeVerdict): Promise<boolean>
-  /** When the address said that it wants nothing any more, and has taken nothing since; `null`: it did not. */
+  /** Since when nothing is sent to the address, which has taken nothing since; `null`: it is in use. */
   goneAt(tenantNo: number, addressHash: string): Promise<number | null>
+  /** How many other notices to the target of this one were given up since one arrived there for the last time. */
+  givenUpBeside(notice: Notice): Promise<number>
   /** Newest first. */
   list(query: NoticeQuery): Promise<readonly Notice[]>
   get(tenantNo: number, id: string): Promise<Notice | null>

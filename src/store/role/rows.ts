@@ -25,12 +25,13 @@ export interface Rows {
   record(tx: StoreTx, group: RecordGroup): Promise<readonly ChunkClaim[]>
   /** Indices among `firstRow … firstRow+rows-1` that have an outcome. */
   ended(jobNo: number, firstRow: number, rows: number): Promise<ReadonlySet<number>>
-  /** Outcomes in row order, from `fromRow`, at most `limit`. `states`: only those. */
+  /** Outcomes in row order, from `fromRow`, at most `limit`. `states`: only those. `beforeRow`: none from there on is looked at. */
   list(
     jobNo: number,
     fromRow: number,
     limit: number,
     states?: readonly OutcomeState[],
+    beforeRow?: number,
   ): Promise<readonly StoredOutcome[]>
   get(jobNo: number, rowIndex: number): Promise<StoredOutcome | null>
   byId(jobNo: number, rowId: string): Promise<StoredOutcome | null>
