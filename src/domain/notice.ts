@@ -4,6 +4,13 @@ import type { Job, JobId, JobState } from './job.ts'
 export const NOTIFY_STATES = ['completed', 'failed', 'paused', 'cancelled'] as const
 export type NotifyState = (typeof NOTIFY_STATES)[number]
 
+/** What somebody can be told of a job: its ends and halts, how far its budget is used, and what goes wrong on the way. */
+export const NOTIFY_EVENTS = [...NOTIFY_STATES, 'budget', 'alert'] as const
+export type NotifyEvent = (typeof NOTIFY_EVENTS)[number]
+
+/** How a batch of the OpenAI-compatible routes can end. */
+export type BatchEnd = 'completed' | 'failed' | 'expired' | 'cancelled'
+
 /** What a target hears of that does not say: whoever cancels a job knows of it. */
 export const NOTIFY_BY_DEFAULT: readonly NotifyState[] = Object.freeze(['completed', 'failed', 'paused'] as const)
 
@@ -17,7 +24,7 @@ export interface NoticeTarget {
 }
 
 /** What a notice tells. A completed job says whether all of its rows are well. */
-export type NoticeType = `job.${NotifyState}` | 'job.completed_with_failures'
+export type NoticeType = `job.${NotifyEvent}` | 'job.completed_with_failures' | `batch.${BatchEnd}`
 
 /** One message to one target, as it is written together with the change that it tells of. */
 export interface NewNotice {
@@ -36,8 +43,9 @@ export type NoticeState = 'due' | 'delivered' | 'given_up'
 /** A notice as the store holds it. */
 export interface Notice extends NewNotice {
   readonly tenantNo: number
-  readonly jobNo: number
-  readonly jobId: JobId
+  /** The job that it tells of; `null`: of none, such as a batch whose file did not pass. */
+  readonly jobNo: number | null
+  readonly jobId: JobId | null
   readonly state: NoticeState
   /** Attempts begun since it was written, or sent anew by hand. */
   readonly attempts: number

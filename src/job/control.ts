@@ -4,7 +4,7 @@ import { SluiceError } from '../errors.ts'
 import { bringHome } from './bring-home.ts'
 import { cancelOpenChunks } from './cancel.ts'
 import { changeAndTell } from './change-and-tell.ts'
-import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
+import { enqueueFinalizer, enqueueIntake, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
 import { purgeIdle, unlessFetched } from './unless-fetched.ts'
 
@@ -98,7 +98,10 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
     await store.jobs.lock(tx, job.jobNo, 'exclusive')
     const { done } = await store.chunks.intakeProgress(job.jobNo)
     await store.jobs.change(tx, job.jobNo, ['paused'], { to: done ? 'queued' : 'created', atMs: runtime.now() })
-    if (!done) return
+    if (!done) {
+      if (job.begunAtMs !== undefined) await enqueueIntake(deps, tx, job)
+      return
+    }
     await store.chunks.forgiveDeaths(tx, job.jobNo)
     if ((await queue.depth(job.jobNo)).leased === 0) {
       await store.chunks.takeBack(tx, job.jobNo)
@@ -109,6 +112,11 @@ export async function resume(deps: JobDeps, job: Job): Promise<void> {
   }
   await unlessFetched(() => store.write(change))
   await store.restoreBallast()
+}
+
+/** Lets those jobs begin that waited for their turn, and have it now: of one tenant, or (`null`) of all. Harmless at any time. */
+export async function admitWaiting(deps: JobDeps, tenantNo: number | null): Promise<void> {
+  for (const { jobNo } of await deps.store.jobs.inTurn(tenantNo)) await mendQueue(deps, jobNo)
 }
 
 /**
@@ -122,6 +130,8 @@ export async function mendQueue(deps: JobDeps, jobNo: number): Promise<void> {
     return ready + delayed + leased === 0
   }
   if (!(await isEmpty())) return
+  const seen = await store.jobs.getByNo(jobNo)
+  if (seen?.waits && !(await store.jobs.inTurn(seen.tenantNo)).some((job) => job.jobNo === jobNo)) return
   await store.write(async (tx) => {
     await store.jobs.lock(tx, jobNo, 'exclusive')
     if (!(await isEmpty())) return

@@ -3,6 +3,7 @@ import { measureGates } from '../domain/gates.ts'
 import { isTrial } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { changeAndTell } from './change-and-tell.ts'
+import { admitWaiting } from './control.ts'
 import type { JobDeps } from './job-deps.ts'
 
 /**
@@ -45,6 +46,7 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
     })
   })
   if (!changed) return
+  await admitWaiting(deps, job.tenantNo)
   await deps.keepReport(job)
   // Whose results they are besides is known for sure only now. What a crash leaves here, a batcher finds.
   if (isClean) await removeSpentResults({ blob: deps.blob, batches: store.batches }, { jobNo })

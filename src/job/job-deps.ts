@@ -1,6 +1,7 @@
 import type { Blob } from '../blob/blob.ts'
 import type { Chunk, ChunkRef } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
+import type { NanoUsd } from '../domain/money.ts'
 import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { Queue } from '../queue/queue.ts'
@@ -23,6 +24,8 @@ export interface JobDeps {
   readonly keepReport: (job: Job) => Promise<void>
   /** Books what has come back by batch of a chunk whose job is to end, and closes its parts. */
   readonly settleChunk: (ref: ChunkRef) => Promise<void>
+  /** What the plan by which a job was run expects it to cost; `null`: there is none, or it knows no price. @default nobody knows */
+  readonly plannedNano?: (job: Job) => Promise<NanoUsd | null>
   /** Chunks of one job that are in the queue at the most. @default WINDOW */
   readonly window?: number
 }

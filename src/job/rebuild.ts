@@ -1,10 +1,10 @@
 import type { Job, JobState } from '../domain/job.ts'
-import { enqueueFinalizer, enqueueWork } from './enqueue.ts'
+import { enqueueFinalizer, enqueueIntake, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
 import { purgeIdle, unlessFetched } from './unless-fetched.ts'
 
 /** States in which a job must have messages. */
-const NEEDS_MESSAGES: readonly JobState[] = ['queued', 'running', 'finalizing']
+const NEEDS_MESSAGES: readonly JobState[] = ['created', 'queued', 'running', 'finalizing']
 
 /** Jobs read at a time. */
 const PAGE = 100
@@ -38,8 +38,11 @@ async function rebuildJob(deps: JobDeps, { jobNo }: Job): Promise<boolean> {
     if (!leased) await store.chunks.takeBack(tx, jobNo)
     const job = await store.jobs.getByNo(jobNo)
     if (job === null || !NEEDS_MESSAGES.includes(job.state)) return false
+    // Its submitter reads its input.
+    if (job.state === 'created' && job.begunAtMs === undefined) return false
     if (!leased) await purgeIdle(queue, tx, jobNo)
-    if (job.state === 'finalizing') await enqueueFinalizer(deps, tx, job)
+    if (job.state === 'created') await enqueueIntake(deps, tx, job)
+    else if (job.state === 'finalizing') await enqueueFinalizer(deps, tx, job)
     else await enqueueWork(deps, tx, job)
     return true
   })

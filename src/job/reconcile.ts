@@ -44,10 +44,37 @@ export async function reconcile(deps: JobDeps, { afterJobNo, holds, onTrouble }:
   await each(await store.fleet.wished(PAGE), ({ jobNo }) => fulfilWish(deps, jobNo))
   const dead = await store.write((tx) => queue.takeDead(tx, DEAD_PAGE))
   // Whatever becomes of us on the way: a chunk without a message gets one again below, once its job has no other.
-  await each(dead, (task) => (task.kind === 'chunk' ? failChunk(deps, task) : failRound(deps, task)))
+  await each(dead, (task) => fail(deps, task))
+  await each(await store.jobs.inTurn(null), ({ jobNo }) => mendQueue(deps, jobNo))
   const jobs = await store.fleet.active(afterJobNo, PAGE)
   if (!(await each(jobs, ({ jobNo }) => mendQueue(deps, jobNo)))) return afterJobNo
   return jobs.length < PAGE ? 0 : (jobs[jobs.length - 1]?.jobNo ?? 0)
+}
+
+function fail(deps: JobDeps, task: Task): Promise<void> {
+  switch (task.kind) {
+    case 'intake':
+      return failIntake(deps, task.jobNo)
+    case 'chunk':
+      return failChunk(deps, task)
+    case 'finalize':
+      return failRound(deps, task)
+  }
+}
+
+/** An input that kills whoever reads it: the job fails, before anything is spent. */
+async function failIntake(deps: JobDeps, jobNo: number): Promise<void> {
+  const { store, runtime } = deps
+  const job = await store.jobs.getByNo(jobNo)
+  if (job === null) return
+  await store.write((tx) =>
+    changeAndTell(deps, tx, job, ['created'], {
+      to: 'failed',
+      reason: 'intake',
+      detail: 'the workers that were to read its input died again and again',
+      atMs: runtime.now(),
+    }),
+  )
 }
 
 /** A chunk whose workers die before they can even claim it: its rows become dead letters, and the job goes on without them. */

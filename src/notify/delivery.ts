@@ -1,12 +1,11 @@
-import { durationText } from '../domain/limit-text.ts'
 import type { Notice } from '../domain/notice.ts'
 import type { Events } from '../events.ts'
 import { type Runtime, sha256 } from '../runtime.ts'
 import type { NoticeVerdict, Outbox } from '../store/role/outbox.ts'
 import type { Post } from './post.ts'
 import { PrivateAddress } from './public-address.ts'
-import { pauseMs } from './schedule.ts'
 import { signedHeaders, UnusableSecret } from './sign.ts'
+import { type Answer, answered, failed, isLastFailure, unsent, verdictOf } from './verdict.ts'
 
 /** An attempt that has no answer by then has failed. */
 const ANSWER_MS = 15_000
@@ -33,13 +32,6 @@ export interface Delivery {
   deliverDue(signal: AbortSignal): Promise<number>
 }
 
-/** What an attempt came to. */
-interface Answer {
-  /** `gone`: the address has just said so; `unwanted`: it had said so before, and was not asked. */
-  readonly kind: 'delivered' | 'failed' | 'gone' | 'unwanted'
-  readonly note: string
-}
-
 /** Creates the delivery of one process. */
 export function createDelivery(deps: DeliveryDeps): Delivery {
   const { outbox, runtime } = deps
@@ -58,32 +50,36 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 }
 
 async function deliver(deps: DeliveryDeps, notice: Notice, signal: AbortSignal): Promise<void> {
-  const { outbox, runtime, events, env } = deps
+  const { outbox, runtime, env } = deps
   const { address } = notice.target
   const url = 'url' in address ? address.url : (env(address.env) ?? '')
   const hash = url === '' ? null : sha256(url)
   const answer =
     hash === null
-      ? { kind: 'failed' as const, note: `the variable ${'env' in address ? address.env : ''} is not set here` }
+      ? unsent(`the variable ${'env' in address ? address.env : ''} is not set here`)
       : ((await unwanted(outbox, notice, hash)) ?? (await attempt(deps, notice, url, signal)))
-  const verdict = verdictOf(answer, notice, { atMs: runtime.now(), hash, random: runtime.random() })
+  const atMs = runtime.now()
+  const isDead = isLastFailure(answer, notice) && (await outbox.givenUpBeside(notice)) > 0
+  const verdict = verdictOf({ answer, isDead, notice, hash, atMs, random: runtime.random() })
   await outbox.settle(notice, verdict)
-  if (verdict.state !== 'delivered') {
-    const { id, jobId, jobNo, target, type } = notice
-    events.emit('notice.undelivered', {
-      jobNo,
-      message: `${type} of ${jobId} to ${target.kind} (${id}): ${verdict.note}`,
-    })
-  }
+  tell(deps, notice, verdict)
 }
 
-/** An address that has said 410 is left alone, unless somebody has sent this notice anew since. */
+function tell({ events }: DeliveryDeps, { id, jobId, jobNo, target, type }: Notice, verdict: NoticeVerdict): void {
+  if (verdict.state === 'delivered') return
+  const message = `${type}${jobId === null ? '' : ` of ${jobId}`} to ${target.kind} (${id}): ${verdict.note}`
+  events.emit('notice.undelivered', { jobNo, message })
+  if (verdict.address?.gone === true) events.emit('notice.disabled', { jobNo, message })
+}
+
+/** An address that is in use no more is left alone, unless somebody has sent this notice anew since. */
 async function unwanted(outbox: Outbox, notice: Notice, hash: string): Promise<Answer | null> {
-  const goneAtMs = await outbox.goneAt(notice.tenantNo, hash)
-  if (goneAtMs === null || (notice.replayedAtMs ?? 0) > goneAtMs) return null
+  const sinceMs = await outbox.goneAt(notice.tenantNo, hash)
+  if (sinceMs === null || (notice.replayedAtMs ?? 0) > sinceMs) return null
   return {
     kind: 'unwanted',
-    note: `the address has answered 410 Gone at ${new Date(goneAtMs).toISOString()}, and is used no more`,
+    note: `the address is disabled since ${new Date(sinceMs).toISOString()}; a notice that is sent anew and arrives enables it`,
+    askedMs: 0,
   }
 }
 
@@ -93,12 +89,13 @@ async function attempt(deps: DeliveryDeps, notice: Notice, url: string, signal: 
   const cancel = runtime.after(ANSWER_MS, () => over.abort())
   try {
     const headers = { 'content-type': 'application/json', 'user-agent': 'sluice', ...signature(notice, env, runtime) }
-    const status = await post({ url, headers, body: notice.body, signal: AbortSignal.any([signal, over.signal]) })
-    return answered(status)
+    const said = await post({ url, headers, body: notice.body, signal: AbortSignal.any([signal, over.signal]) })
+    return answered(said, runtime.now())
   } catch (error) {
-    if (over.signal.aborted) return { kind: 'failed', note: `no answer within ${ANSWER_MS / 1000} s` }
-    if (signal.aborted) return { kind: 'failed', note: 'this process went before an answer came' }
-    return { kind: 'failed', note: reasonOf(error) }
+    if (over.signal.aborted) return failed(`no answer within ${ANSWER_MS / 1000} s`)
+    if (signal.aborted) return unsent('this process went before an answer came')
+    if (error instanceof PrivateAddress || error instanceof UnusableSecret) return unsent(error.message)
+    return failed(reasonOf(error))
   } finally {
     cancel()
   }
@@ -117,38 +114,8 @@ function signature(
   return signedHeaders(notice, secret, now())
 }
 
-/** Only 2xx is success, and a redirect is none: where it leads nobody has agreed to. */
-function answered(status: number): Answer {
-  if (status >= 200 && status < 300) return { kind: 'delivered', note: `answered ${status}` }
-  if (status === 410) return { kind: 'gone', note: 'answered 410 Gone: the address is used no more' }
-  if (status >= 300 && status < 400) return { kind: 'failed', note: `answered ${status}: redirects are not followed` }
-  return { kind: 'failed', note: `answered ${status}` }
-}
-
 /** What is said of a failure names no address: as a whole it may be a secret. */
 function reasonOf(error: unknown): string {
-  if (error instanceof PrivateAddress || error instanceof UnusableSecret) return error.message
   const { code, name } = error as NodeJS.ErrnoException
   return `could not be reached: ${code ?? name}`
-}
-
-function verdictOf(
-  { kind, note }: Answer,
-  { attempts }: Notice,
-  { atMs, hash, random }: { readonly atMs: number; readonly hash: string | null; readonly random: number },
-): NoticeVerdict {
-  const address = hash === null ? null : { hash, gone: kind === 'gone' }
-  if (kind === 'delivered') return { state: 'delivered', note, atMs, address }
-  const pause = kind === 'failed' ? pauseMs(attempts, random) : null
-  if (pause === null) {
-    const why = kind === 'failed' ? `${note}, and so ${attempts} times` : note
-    return { state: 'given_up', note: why, atMs, address }
-  }
-  return {
-    state: 'due',
-    note: `${note}; attempt ${attempts}, next in ${durationText(pause)}`,
-    nextAtMs: atMs + pause,
-    atMs,
-    address,
-  }
 }

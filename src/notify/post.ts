@@ -11,8 +11,14 @@ export interface PostRequest {
   readonly signal: AbortSignal
 }
 
-/** Posts one message, and gives the status of the answer. Rejects where none came. */
-export type Post = (request: PostRequest) => Promise<number>
+/** What a receiver said: its status, and `Retry-After` as it stands in the answer. */
+export interface PostAnswer {
+  readonly status: number
+  readonly retryAfter: string | null
+}
+
+/** Posts one message, and gives the answer. Rejects where none came. */
+export type Post = (request: PostRequest) => Promise<PostAnswer>
 
 /** Bytes of an answer that are read so that its connection ends in order; what it says is of no use to us. */
 const ANSWER_BYTES = 16 * 1024
@@ -39,7 +45,8 @@ export function createPost(options: { readonly allowPrivate: boolean; readonly l
       const answer = await client.request({ method: 'POST', path, headers: { ...headers }, body, signal })
       // What comes after the status changes nothing any more.
       await answer.body.dump({ limit: ANSWER_BYTES, signal }).catch(() => undefined)
-      return answer.statusCode
+      const asked = answer.headers['retry-after']
+      return { status: answer.statusCode, retryAfter: typeof asked === 'string' ? asked : null }
     } finally {
       await client.destroy()
     }

@@ -18,8 +18,15 @@ export const PAUSES_MS: readonly number[] = Object.freeze([
 /** A pause grows by so much of itself at the most: those who failed together do not come back together. */
 const SPREAD = 0.1
 
-/** How long to wait after so many attempts, ms; `null`: that was the last one. `random` is uniform in [0, 1). */
-export function pauseMs(attempts: number, random: number): number | null {
+/** No receiver is waited for longer between two attempts, whatever it asks for. */
+const LONGEST_MS = 24 * HOUR
+
+/**
+ * How long to wait after so many attempts, ms; `null`: that was the last one. `askedMs` is what the receiver asked for: it can make the pause longer, up
+ * to a day, and never shorter. `random` is uniform in [0, 1).
+ */
+export function pauseMs(attempts: number, random: number, askedMs = 0): number | null {
   const pause = PAUSES_MS[attempts - 1]
-  return pause === undefined ? null : Math.round(pause * (1 + SPREAD * random))
+  if (pause === undefined) return null
+  return Math.round(Math.max(pause, Math.min(askedMs, LONGEST_MS)) * (1 + SPREAD * random))
 }

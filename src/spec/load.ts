@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly overrides?: SpecOverrides
   /** What the path is relative to, and how files are named in messages; absolute. Default: the spec's folder. */
   readonly cwd?: string
+  /** `false`: it comes over the network, and no file of this machine is looked at for its sake. */
+  readonly disk?: boolean
 }
 
 /** Reads a spec file: YAML, JSON, or a module that exports one. Throws nothing for what is wrong with the spec. */

@@ -23,6 +23,7 @@ interface Surroundings {
   readonly env: Env
   readonly overrides?: SpecOverrides
   readonly baseDir: string
+  readonly disk?: boolean
 }
 
 /**
@@ -42,11 +43,12 @@ export async function readSpecDocument(document: SpecDocument, surroundings: Sur
   const { value, flags } = applyOverrides(document.value, surroundings.overrides ?? {}, baseDir, early)
   const report = newReport(withFlags(document.positions, flags))
   const file = validateShape(fromEnvironment(value, surroundings.env, report), report) as Pruned<SpecFile>
-  const schema = await readOutput(file.output, baseDir, report)
+  const onDisk = surroundings.disk !== false
+  const schema = await readOutput(file.output, onDisk ? baseDir : null, report)
   requireOneKey(file, value, report)
   const draft = resolveSpec(file, schema, report)
   requireNotifyVariables(draft, surroundings.env, report)
-  await checkPaths(draft, baseDir, report)
+  if (onDisk) await checkPaths(draft, baseDir, report)
   const findings = sortFindings([...early.findings, ...report.findings])
   return { findings, draft, positions: report.positions, baseDir, notYetCount: report.notYetCount }
 }
@@ -97,7 +99,7 @@ function requireOneKey(file: Pruned<SpecFile>, written: unknown, report: Report)
 
 async function readOutput(
   output: Pruned<SpecFile>['output'],
-  baseDir: string,
+  baseDir: string | null,
   report: Report,
 ): Promise<JsonSchema | null> {
   const given = (['fields', 'schema', 'file'] as const).filter((key) => output?.[key] !== undefined)
@@ -116,7 +118,10 @@ async function readOutput(
     return canonicalSchema(schema) as JsonSchema
   }
   if (output?.schema !== undefined) return outputSchema(output.schema, ['output', 'schema'], report)
-  return output?.file === undefined ? null : readSchemaFile(output.file, baseDir, report)
+  if (output?.file === undefined) return null
+  if (baseDir !== null) return readSchemaFile(output.file, baseDir, report)
+  report.error(['output', 'file'], 'output.file names a file of the server', 'Put what is in it under output.schema.')
+  return namesOnly(null)
 }
 
 /** The schema in another file; its errors stand at their places there. */

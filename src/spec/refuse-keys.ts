@@ -24,7 +24,8 @@ export function refuseKeys(value: unknown, report: Report): unknown {
   return left
 }
 
-function refuseKey(name: unknown, path: Path, report: Report): boolean {
+/** Reports a key, or a reference to one, where the name of its variable belongs; returns whether it did. */
+export function refuseKey(name: unknown, path: Path, report: Report): boolean {
   if (typeof name !== 'string') return false
   const reference = /^\$\{([A-Za-z_][A-Za-z0-9_]*)/.exec(name)
   if (reference !== null) {
@@ -44,7 +45,8 @@ function refuseKey(name: unknown, path: Path, report: Report): boolean {
   return true
 }
 
-function refusePassword(address: unknown, path: Path, report: Report): boolean {
+/** Reports a password or a key in an address; returns whether it did. */
+export function refusePassword(address: unknown, path: Path, report: Report): boolean {
   if (typeof address !== 'string' || !URL.canParse(address)) return false
   const url = new URL(address)
   const inQuery = [...url.searchParams.keys()].some((name) => /key|token|secret/i.test(name))

@@ -1,3 +1,4 @@
+import type { KnownModel } from '../domain/allowance.ts'
 import { isCause } from '../domain/failure.ts'
 import type { ModelParams, ModelTarget } from '../domain/request.ts'
 import type { FallbackSpec, ModelSpec, PriceSpec, Spec } from '../domain/spec.ts'
@@ -118,4 +119,12 @@ export function withModel(spec: Spec, id: string): Spec {
   const isSameProvider = providerOf(target.id) === providerOf(id)
   const changed: ModelTarget = isSameProvider ? { ...target, id } : { ...target, id, baseUrl: null, apiKeyEnv: null }
   return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: null } })
+}
+
+/** The spec with a model that is known by its address and the variable of its key; a price is kept only where the model stays. */
+export function withKnownModel(spec: Spec, { id, baseUrl, apiKeyEnv }: KnownModel): Spec {
+  const { target, price } = spec.model
+  const isSame = target.id === id && target.baseUrl === baseUrl
+  const changed: ModelTarget = { ...target, id, baseUrl, apiKeyEnv }
+  return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: isSame ? price : null } })
 }

@@ -1,6 +1,7 @@
 import { NOTIFY_BY_DEFAULT, type NoticeTarget } from '../domain/notice.ts'
 import type { NotifySpec, Spec } from '../domain/spec.ts'
 import type { Env } from './interpolate.ts'
+import { readAddress } from './notify-address.ts'
 import { formatPath, type Path, type Report } from './positions.ts'
 import type { Pruned } from './resolve-model.ts'
 import type { SpecFile } from './schema.ts'
@@ -47,30 +48,16 @@ function resolveTarget(block: NotifyBlock, path: Path, report: Report): NotifySp
   return { kind, address, secretEnv: secretEnv ?? null, when: [...new Set(when)].sort() }
 }
 
-/** No message shows the address: it may be a secret as a whole. */
 function addressOf(
   text: string,
   kind: NoticeTarget['kind'],
   path: Path,
   report: Report,
 ): NoticeTarget['address'] | null {
-  const name = formatPath(path)
-  const variable = /^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$/.exec(text)?.[1]
-  if (variable !== undefined) return { env: variable }
-  const refuse = (message: string, hint: string) => {
-    report.error(path, `${name} ${message}`, hint)
-    return null
-  }
-  const byVariable = `Put the address into an environment variable, and write \${HOOK_URL}.`
-  if (text.includes('${'))
-    return refuse('takes one variable as a whole', `Put the whole address into it: \${HOOK_URL}, without a default.`)
-  if (!URL.canParse(text) || !/^https?:$/.test(new URL(text).protocol))
-    return refuse('is no address of the web', `Expected https://…, or a variable. ${byVariable}`)
-  if (kind === 'slack') return refuse('holds an address that is a secret', byVariable)
-  const { username, password, search, pathname } = new URL(text)
-  if (username !== '' || password !== '' || search !== '' || pathname.split('/').some(looksLikeKey))
-    return refuse('holds an address that may be a secret', byVariable)
-  return { url: text }
+  const read = readAddress(text, kind)
+  if ('address' in read) return read.address
+  report.error(path, `${formatPath(path)} ${read.problem}`, read.hint)
+  return null
 }
 
 /** Reports the variables that `notify` names and that are not set here: better now than at the end of the job. */

@@ -14,6 +14,7 @@ import type {
 import { formatPath, type Path, type Report } from './positions.ts'
 import { parseDecimal, parseDuration, parseShare } from './quantity.ts'
 import { deepFreeze } from './record.ts'
+import { resolveAlerts } from './resolve-alerts.ts'
 import { type Pruned, resolveModel } from './resolve-model.ts'
 import { resolveNotify } from './resolve-notify.ts'
 import type { SpecFile } from './schema.ts'
@@ -24,6 +25,7 @@ import { showValue } from './secret.ts'
  * and values out of range. Where something required is missing the result has a blank in its place, so that checking can go on.
  */
 export function resolveSpec(file: Pruned<SpecFile>, schema: JsonSchema | null, report: Report): Spec {
+  const { notify } = resolveNotify(file.notify, report)
   return deepFreeze({
     version: 1,
     name: file.name ?? '',
@@ -40,7 +42,8 @@ export function resolveSpec(file: Pruned<SpecFile>, schema: JsonSchema | null, r
     gates: resolveGates(file.gates, report),
     pauseIf: resolvePauseIf(file.pause_if),
     write: resolveWrite(file.write, report),
-    ...resolveNotify(file.notify, report),
+    ...(notify !== undefined && { notify }),
+    ...resolveAlerts(file.alerts, notify, report),
   })
 }
 

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
-import { NOTIFY_BY_DEFAULT, NOTIFY_STATES } from '../domain/notice.ts'
+import { NOTIFY_BY_DEFAULT, NOTIFY_EVENTS } from '../domain/notice.ts'
+import { alertsBlock } from './schema-alerts.ts'
 import { modelBlock } from './schema-model.ts'
 import { block, count, duration, later, money, share, text } from './schema-part.ts'
 
@@ -237,16 +238,18 @@ export const SPEC_SCHEMA = block('A sluice spec: which rows, which model, what t
         slack: Type.Optional(text('The same, for an incoming webhook of Slack, or of what takes its form.')),
         secret_env: Type.Optional(text('The NAME of a variable with the secret that signs it: `whsec_…`.')),
         when: Type.Optional(
-          Type.Array(Type.Enum([...NOTIFY_STATES]), {
+          Type.Array(Type.Enum([...NOTIFY_EVENTS]), {
             default: [...NOTIFY_BY_DEFAULT],
             minItems: 1,
-            description: 'At which states.',
+            description:
+              'Of what: states; `budget`, that 50, 80 or 100 % of a budget are used; `alert`, that a rule of `alerts` is broken.',
           }),
         ),
       }),
-      { description: 'Who is told when the job ends or pauses.' },
+      { description: 'Who is told when the job ends or pauses, or how it stands.' },
     ),
   ),
+  alerts: Type.Optional(alertsBlock),
   write: Type.Optional(
     block('Where the results are written when the job ends.', {
       path: text('A csv, jsonl or parquet file, relative to the spec.', { minLength: 1 }),

@@ -9,22 +9,30 @@ import { type Shape, shapeAt, shapeWithin } from './shape.ts'
 /** The spec's schema as plain JSON Schema. */
 export const SPEC_SHAPE = SPEC_SCHEMA as unknown as Shape
 
-const isSpecFile = new Ajv({ allErrors: true, strict: false, verbose: true }).compile(SPEC_SCHEMA)
-
 /**
  * Reports everything in `value` that the spec's schema does not allow, and everything that is known but not built.
  * Returns what is left without it: each part of the answer has the shape that the schema says, though required ones may be missing.
  */
 export function validateShape(value: unknown, report: Report): unknown {
-  let left = withoutLater(value, report)
-  if (isSpecFile(left)) return left
-  for (const { path, on, message, hint } of problemsOf(isSpecFile.errors ?? [], left)) {
-    const place = on === 'key' ? report.positions.key(path) : report.positions.value(path)
-    report.add('error', place, message, hint)
-    if (on !== 'missing') left = withoutValue(left, path)
-  }
-  return left
+  return isOfSpec(withoutLater(value, report), report)
 }
+
+/** The same for a file of any other schema: reports what it does not allow, and returns what is left without it. */
+export function createShapeCheck(schema: object): (value: unknown, report: Report) => unknown {
+  const isValid = new Ajv({ allErrors: true, strict: false, verbose: true }).compile(schema)
+  return (value, report) => {
+    let left = value
+    if (isValid(left)) return left
+    for (const { path, on, message, hint } of problemsOf(isValid.errors ?? [], left, schema as Shape)) {
+      const place = on === 'key' ? report.positions.key(path) : report.positions.value(path)
+      report.add('error', place, message, hint)
+      if (on !== 'missing') left = withoutValue(left, path)
+    }
+    return left
+  }
+}
+
+const isOfSpec = createShapeCheck(SPEC_SCHEMA)
 
 /** `value` without the parts and values that are known but not built, each of them reported. */
 export function withoutLater(value: unknown, report: Report): unknown {
@@ -59,24 +67,25 @@ interface Problem {
   readonly hint: string | null
 }
 
-function problemsOf(errors: readonly ErrorObject[], value: unknown): Problem[] {
+function problemsOf(errors: readonly ErrorObject[], value: unknown, root: Shape): Problem[] {
   // What is said of the branches of a choice is noise beside what the choice as a whole must be.
   const choices = errors.filter((error) => error.keyword === 'anyOf').map((error) => `${error.schemaPath}/`)
   const problems = new Map<string, Problem>()
   for (const error of errors) {
     if (choices.some((choice) => error.schemaPath.startsWith(choice))) continue
-    const problem = problemOf(error, value)
+    const problem = problemOf(error, value, root)
     const id = toPointer(problem.path) + (problem.on === 'missing' ? ' missing' : '')
     if (!problems.has(id)) problems.set(id, problem)
   }
   return [...problems.values()]
 }
 
-function problemOf(error: ErrorObject, value: unknown): Problem {
+function problemOf(error: ErrorObject, value: unknown, root: Shape): Problem {
   const path = fromPointer(error.instancePath)
   const shape = error.parentSchema as Shape
-  if (error.keyword === 'additionalProperties') return unknownKey([...path, String(error.params.additionalProperty)])
-  if (error.keyword === 'required') return missingKey([...path, String(error.params.missingProperty)])
+  if (error.keyword === 'additionalProperties')
+    return unknownKey([...path, String(error.params.additionalProperty)], root)
+  if (error.keyword === 'required') return missingKey([...path, String(error.params.missingProperty)], root)
   const got = valueAt(value, path)
   const known = shape.enum?.map(String)
   const message = `${formatPath(path)} ${shape.errorMessage ?? expected(error, shape)}, got ${showValue(got)}`
@@ -138,23 +147,25 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   max_usd: 'usd',
 }
 
-function unknownKey(path: readonly string[]): Problem {
+function unknownKey(path: readonly string[], root: Shape): Problem {
   const key = path.at(-1) ?? ''
-  const known = Object.keys(shapeAt(SPEC_SHAPE, path.slice(0, -1))?.properties ?? {})
+  const known = Object.keys(shapeAt(root, path.slice(0, -1))?.properties ?? {})
   const meant = OTHER_NAMES[key] ?? key
-  const hint = known.includes(meant) ? `did you mean "${meant}"?` : (didYouMean(key, known) ?? elsewhere(meant, known))
+  const hint = known.includes(meant)
+    ? `did you mean "${meant}"?`
+    : (didYouMean(key, known) ?? elsewhere(meant, known, root))
   const inside = path.length > 1 ? ` in ${formatPath(path.slice(0, -1))}` : ''
   return { path, on: 'key', message: `unknown key ${showValue(key)}${inside}`, hint }
 }
 
 /** For a key that was put into the wrong block: where it belongs; else what is known here. */
-function elsewhere(key: string, known: readonly string[]): string {
-  const paths = pathsTo(SPEC_SHAPE, key).map((each) => `"${each}"`)
+function elsewhere(key: string, known: readonly string[], root: Shape): string {
+  const paths = pathsTo(root, key).map((each) => `"${each}"`)
   return paths.length > 0 ? `did you mean ${paths.join(' or ')}?` : `Known here: ${known.join(', ')}.`
 }
 
-function missingKey(path: readonly string[]): Problem {
-  const shape = shapeAt(SPEC_SHAPE, path)
+function missingKey(path: readonly string[], root: Shape): Problem {
+  const shape = shapeAt(root, path)
   return { path, on: 'missing', message: `${formatPath(path)} is missing`, hint: shape?.description ?? null }
 }
 

@@ -84,6 +84,7 @@ async function openWindow(window: number) {
         await store.write((tx) => queue.complete(tx, delivery))
         continue
       }
+      if (task.kind !== 'chunk') continue
       const claimed = await store.chunks.claim(task, worker, delivery.deliveries > 1, now)
       if (claimed === null) {
         await decline(delivery)
@@ -96,7 +97,7 @@ async function openWindow(window: number) {
   const decline = (delivery: Delivery) =>
     store.write(async (tx) => {
       const { task } = delivery
-      if (task.kind === 'finalize') return
+      if (task.kind !== 'chunk') return
       const chunk = await store.chunks.get(task)
       const job = await reread(task.jobNo)
       const isOpen = chunk !== null && chunk.state !== 'done' && chunk.state !== 'failed'

@@ -23,6 +23,8 @@ let runtime: ReturnType<typeof manualRuntime>
 let sent: PostRequest[]
 let undelivered: string[]
 let answer: (request: PostRequest) => number | Promise<number>
+let retryAfter: string | null
+let disabled: number
 
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'sluice-notify-'))
@@ -31,6 +33,8 @@ beforeEach(async () => {
   env = { HOOK_URL: URL_OF_HOOK, HOOK_SECRET: SECRET }
   sent = []
   undelivered = []
+  retryAfter = null
+  disabled = 0
   answer = () => 200
 })
 afterEach(async () => {
@@ -42,10 +46,13 @@ afterEach(async () => {
 const deliver = (signal = new AbortController().signal) => {
   const post: Post = async (request) => {
     sent.push(request)
-    return answer(request)
+    return { status: await answer(request), retryAfter }
   }
   const events = {
-    emit: (_name: string, event: unknown) => void undelivered.push((event as { message: string }).message),
+    emit(name: string, event: unknown) {
+      if (name === 'notice.disabled') disabled += 1
+      else undelivered.push((event as { message: string }).message)
+    },
   }
   return createDelivery({ outbox: store.outbox, post, env: (name) => env[name], runtime, events }).deliverDue(signal)
 }
@@ -102,6 +109,24 @@ describe('an attempt', () => {
     expect(await notice(id)).toMatchObject({ state: 'delivered', attempts: 2 })
     expect(sent.map(({ headers }) => headers['webhook-id'])).toEqual([id, id])
     expect(new Set(sent.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(2)
+  })
+
+  it.each([
+    [429, '600', 600_000],
+    [503, 'Thu, 01 Jan 1970 00:00:00 GMT', 5_000],
+    [503, new Date(T + 900_000).toUTCString(), 900_000],
+    [503, '86400000', 86_400_000],
+    [429, '1', 5_000],
+    [429, 'soon', 5_000],
+    [500, '600', 5_000],
+  ])('that is answered with %i and Retry-After %s comes again after %i ms', async (status, asked, pause) => {
+    answer = () => status
+    retryAfter = asked
+    const [id] = await told(webhook)
+    await deliver()
+    const { nextAtMs } = await notice(id)
+    // A date has seconds only.
+    expect(Math.abs((nextAtMs ?? 0) - T - pause)).toBeLessThan(1_000)
   })
 
   it('is made ten times over days, and then no more', async () => {
@@ -191,7 +216,10 @@ describe('an address that is gone', () => {
     const [second] = await told({ ...webhook, address: { env: 'SAME_HOOK' } })
     await deliver()
     expect(sent).toHaveLength(2)
-    expect(await notice(second)).toMatchObject({ state: 'given_up', note: expect.stringContaining('used no more') })
+    expect(await notice(second)).toMatchObject({
+      state: 'given_up',
+      note: expect.stringContaining('is disabled since'),
+    })
     await runtime.pass(1_000)
     answer = () => 200
     await store.outbox.replay(1, second as string, runtime.now())
@@ -210,6 +238,55 @@ describe('an address that is gone', () => {
     const [id] = await told(webhook)
     await deliver()
     expect(await notice(id)).toMatchObject({ state: 'delivered' })
+  })
+})
+
+describe('an address that takes nothing', () => {
+  const through = async () => {
+    for (const pause of [...PAUSES_MS, 0]) {
+      await deliver()
+      await runtime.pass(pause)
+    }
+  }
+
+  it('is disabled when a second notice has failed ten times, until one that is sent anew arrives', async () => {
+    answer = () => 500
+    const [first] = await told(webhook)
+    await through()
+    expect(await notice(first)).toMatchObject({ state: 'given_up', note: 'answered 500, and so 10 times' })
+    expect(disabled).toBe(0)
+    const [second] = await told(webhook)
+    await through()
+    expect((await notice(second)).note).toContain('the address is disabled')
+    expect(disabled).toBe(1)
+    const [third] = await told(webhook)
+    await deliver()
+    expect(sent).toHaveLength(20)
+    expect(await notice(third)).toMatchObject({ state: 'given_up', note: expect.stringContaining('sent anew') })
+    await runtime.pass(1_000)
+    answer = () => 200
+    await store.outbox.replay(1, second as string, runtime.now())
+    await deliver()
+    const [fourth] = await told(webhook)
+    await deliver()
+    expect(await notice(fourth)).toMatchObject({ state: 'delivered' })
+  })
+
+  it('stays in use where one arrived in between, or where the fault is on our side', async () => {
+    answer = () => 400
+    await told(webhook)
+    await through()
+    answer = () => 200
+    await told(webhook)
+    await deliver()
+    answer = () => 400
+    await told(webhook)
+    await through()
+    env.HOOK_SECRET = 'whsec_short'
+    const [last] = await told(webhook)
+    await through()
+    expect(await notice(last)).toMatchObject({ state: 'given_up', attempts: 10 })
+    expect(disabled).toBe(0)
   })
 })
 

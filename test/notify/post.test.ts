@@ -16,7 +16,10 @@ describe('a post', () => {
   it('brings headers and body there, and the status back', async () => {
     const receiver = await startReceiver(() => 202)
     const post = createPost({ allowPrivate: true })
-    expect(await post(request(`${receiver.url}/hook?x=1`, { headers: { 'webhook-id': 'msg_1' } }))).toBe(202)
+    expect(await post(request(`${receiver.url}/hook?x=1`, { headers: { 'webhook-id': 'msg_1' } }))).toEqual({
+      status: 202,
+      retryAfter: null,
+    })
     expect(receiver.received).toMatchObject([
       { path: '/hook?x=1', body: '{"a":1}', headers: { 'webhook-id': 'msg_1', host: `127.0.0.1:${receiver.port}` } },
     ])
@@ -33,7 +36,7 @@ describe('a post', () => {
       },
     })
     const url = `http://no-such-host.invalid:${receiver.port}/`
-    expect(await post(request(url))).toBe(204)
+    expect(await post(request(url))).toEqual({ status: 204, retryAfter: null })
     expect(asked).toBe(1)
     expect(receiver.received[0]?.headers.host).toBe(`no-such-host.invalid:${receiver.port}`)
   })
@@ -58,8 +61,14 @@ describe('a post', () => {
   it('follows no redirect', async () => {
     const other = await startReceiver(() => 200)
     const receiver = await startReceiver(() => ({ status: 307, location: other.url }))
-    expect(await createPost({ allowPrivate: true })(request(receiver.url))).toBe(307)
+    expect((await createPost({ allowPrivate: true })(request(receiver.url))).status).toBe(307)
     expect(other.received).toEqual([])
+  })
+
+  it('brings back how long the receiver wants to be left alone', async () => {
+    const receiver = await startReceiver(() => ({ status: 429, 'retry-after': '120' }))
+    const answer = await createPost({ allowPrivate: true })(request(receiver.url))
+    expect(answer).toEqual({ status: 429, retryAfter: '120' })
   })
 
   it('ends when it is told to, while it waits for an answer or for a name', async () => {

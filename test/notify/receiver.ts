@@ -17,8 +17,10 @@ export interface Receiver {
   close(): Promise<void>
 }
 
-/** How a receiver answers a message: a status, with headers; `null`: never. */
-export type Answering = (n: number, received: Received) => number | { status: number; location: string } | null
+/** How a receiver answers a message: a status, with a header; `null`: never. */
+export type Answering = (n: number, received: Received) => number | Answer | null
+
+type Answer = { status: number } & ({ location: string } | { 'retry-after': string })
 
 /** Starts a receiver on this machine; `answer` is given the number of the message from 0. It is gone when the test is over. */
 export async function startReceiver(answer: Answering, port = 0): Promise<Receiver> {
@@ -34,7 +36,10 @@ export async function startReceiver(answer: Answering, port = 0): Promise<Receiv
       const said = answer(received.length - 1, one)
       if (said === null) return
       if (typeof said === 'number') response.writeHead(said).end('thanks')
-      else response.writeHead(said.status, { location: said.location }).end()
+      else {
+        const { status, ...headers } = said
+        response.writeHead(status, headers).end()
+      }
     })
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

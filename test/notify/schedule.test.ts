@@ -26,3 +26,10 @@ it('spreads attempts out, by a tenth at most', () => {
     ),
   )
 })
+
+it('waits longer where a receiver asks for it, a day at the most, and never less', () => {
+  expect(pauseMs(1, 0, 60_000)).toBe(60_000)
+  expect(pauseMs(2, 0, 60_000)).toBe(300_000)
+  expect(pauseMs(1, 0, 90 * 86_400_000)).toBe(86_400_000)
+  expect(pauseMs(PAUSES_MS.length + 1, 0, 60_000)).toBeNull()
+})

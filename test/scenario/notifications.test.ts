@@ -85,3 +85,27 @@ it('a worker of the fleet tells again, seconds later, what did not arrive', asyn
   expect(hooks(receiver.received)).toHaveLength(2)
   expect(worker.stderr()).toContain('answered 503; attempt 1, next in 5 s')
 })
+
+it('a job tells while it runs that it is late, and how far its budget is used', async () => {
+  const receiver = await startReceiver(() => 204)
+  const folder = await jobFolder({ HOOK_URL: receiver.url, SLUICE_NOTIFY_PRIVATE: '1' })
+  const simulated = await provider(folder, '--latency', '1s')
+  await folder.write('tickets.csv', tickets(60))
+  const more = `execution: { concurrency: { max: 10 } }
+budget: { tokens: 6000 }
+notify: [{ webhook: "\${HOOK_URL}", when: [completed, budget, alert] }]
+alerts: { running_over: 1s }
+`
+  await folder.write('spec.yaml', ticketSpec(simulated.url, more))
+  const run = await folder.run('run', 'spec.yaml')
+  expect(run.code, run.stderr).toBe(0)
+  const told = receiver.received.map(({ body }) => JSON.parse(body))
+  // Some 4,000 of the tokens; nobody is told of a mark, or of a rule, for a second time.
+  expect(told.map(({ type, data }) => data.budget?.mark ?? data.alert?.rule ?? type).toSorted()).toEqual([
+    50,
+    'job.completed',
+    'running_over',
+  ])
+  expect(told[0]).toMatchObject({ type: 'job.alert', data: { rows: { total: 60 } } })
+  expect(told[0].data.state).not.toBe('completed')
+})

@@ -5,6 +5,8 @@ import { lines, readText, SMALLEST } from './spec-folder.ts'
 const SECRET_URL = 'https://hooks.example/services/T000/B000/AbCdEfGhIjKlMnOpQrStUvWx12'
 const env = { HOOK_URL: SECRET_URL, HOOK_SECRET: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', EMPTY: '' }
 const read = (notify: string) => readText(`${SMALLEST}notify: ${notify}\n`, { env })
+const withAlerts = (when: string, alerts: string) =>
+  readText(`${SMALLEST}notify: [{ webhook: "\${HOOK_URL}", when: [${when}] }]\nalerts: ${alerts}\n`, { env })
 const messages = async (notify: string) => lines((await read(notify)).findings).join('\n')
 
 describe('notify', () => {
@@ -61,5 +63,41 @@ describe('notify', () => {
     expect(said).toContain('s.yaml:5')
     expect(said).not.toContain('AbCdEf')
     expect(said).not.toContain('MfKQ9')
+  })
+})
+
+describe('alerts', () => {
+  const standard = { failedOver: 0.05, retriesOver: null, runningOver: 'deadline', costOverPlan: 0.2 }
+
+  it('have their thresholds where somebody wants to hear of them', async () => {
+    const { spec } = loaded(await read(`[{ webhook: "\${HOOK_URL}", when: [budget, alert] }]`))
+    expect(spec.notify).toMatchObject([{ when: ['alert', 'budget'] }])
+    expect(spec.alerts).toEqual(standard)
+  })
+
+  it('take thresholds of their own', async () => {
+    const own = '{ failed_over: 0.5%, retries_over: 0.2, running_over: 6h, cost_over_plan: off }'
+    const { spec } = loaded(await withAlerts('alert', own))
+    expect(spec.alerts).toEqual({ failedOver: 0.005, retriesOver: 0.2, runningOver: 21_600_000, costOverPlan: null })
+    const none = loaded(await withAlerts('alert', '{ failed_over: "off", running_over: "off", retries_over: 5% }'))
+    expect(none.spec.alerts).toMatchObject({ failedOver: null, runningOver: null, retriesOver: 0.05 })
+    expect(loaded(await withAlerts('alert', '{ running_over: deadline }')).spec.alerts).toEqual(standard)
+  })
+
+  it('that nobody hears of are no part of a spec, and that is said', async () => {
+    const reading = await withAlerts('failed', '{ failed_over: 5% }')
+    const without = loaded(await read(`[{ webhook: "\${HOOK_URL}", when: [failed] }]`))
+    expect(loaded(reading).hash).toBe(without.hash)
+    expect(without.canonicalJson).not.toContain('alerts')
+    expect(lines(reading.findings).join('\n')).toContain('nobody hears of them')
+  })
+
+  it.each([
+    ['{ failed_over: many }', 'must be a share such as 5% or 0.05, or off'],
+    ['{ running_over: 6 }', 'must be a duration such as 6h, or deadline, or off'],
+    ['{ running_over: late }', 'must be a duration such as 6h, or deadline, or off'],
+    ['{ cost_over: 5% }', 'cost_over'],
+  ])('%s is refused', async (alerts, message) => {
+    expect(lines((await withAlerts('alert', alerts)).findings).join('\n')).toContain(message)
   })
 })
