@@ -3,13 +3,14 @@ import { join } from 'node:path'
 import { createBatchApis } from './batch/apis.ts'
 import { openFileBlob } from './blob/file.ts'
 import type { Config, SharedState } from './config.ts'
+import { type Allowance, NOTHING_ALLOWED } from './domain/allowance.ts'
 import type { PriceSpec } from './domain/spec.ts'
 import { StorageFailure } from './domain/storage-failure.ts'
 import { createEngine } from './engine/create-engine.ts'
 import type { EngineDeps } from './engine/engine-deps.ts'
 import type { Engine } from './engine.ts'
 import { SluiceError } from './errors.ts'
-import { createEvents } from './events.ts'
+import { createEvents, type Events } from './events.ts'
 import { createLiveLane } from './lane/live.ts'
 import { createAdaptiveGovernor } from './limit/adaptive.ts'
 import { createFleetShare } from './limit/fleet-share.ts'
@@ -22,6 +23,8 @@ import { createTransport } from './provider/transport.ts'
 import { createEmbeddedQueue } from './queue/embedded.ts'
 import { openPresence } from './queue/presence.ts'
 import { makeFolder, type Runtime } from './runtime.ts'
+import { createService } from './service/create-service.ts'
+import type { Service } from './service.ts'
 import { simulatorFetch } from './simulator/fetch.ts'
 import type { SimulatorOptions } from './simulator/options.ts'
 import { DEFAULT_SIMULATED_PRICE } from './simulator/price.ts'
@@ -30,6 +33,7 @@ import { createSimulator } from './simulator/simulator.ts'
 import { openSqliteStore } from './store/sqlite.ts'
 import { DEFAULT_TENANT, type Store } from './store/store.ts'
 import { writeParquet } from './table/write-parquet.ts'
+import { askedByVariables } from './telemetry/asked-by-variables.ts'
 import { STORAGE_PATIENCE_MS } from './worker/storage-guard.ts'
 
 /** Concurrency of an account before its job has said what it wants (contract §6). */
@@ -44,10 +48,30 @@ const SIMULATED_LATENCY = { medianMs: 120, p99Ms: 600 }
  * `store_version` where its tables and this sluice do not fit together, `usage` where an address is none.
  */
 export async function openEngine(config: Config, runtime: Runtime, version: string): Promise<Engine> {
+  return createEngine({ ...(await joinAdapters(config, NOTHING_ALLOWED, runtime, version)), tenantNo: DEFAULT_TENANT })
+}
+
+/** Opens what a server of many tenants works with, over the same. `allowance`: what specs that come over the network may name. Throws as `openEngine` does. */
+export async function openService(
+  config: Config,
+  allowance: Allowance,
+  runtime: Runtime,
+  version: string,
+): Promise<Service> {
+  return createService(await joinAdapters(config, allowance, runtime, version))
+}
+
+async function joinAdapters(
+  config: Config,
+  allowance: Allowance,
+  runtime: Runtime,
+  version: string,
+): Promise<Omit<EngineDeps, 'tenantNo'>> {
   const events = createEvents((name, error) => {
     // A listener that throws is a defect of ours: it must not be lost, and must not stop the work.
     process.emitWarning(error instanceof Error ? error : String(error), `listener of ${name}`)
   })
+  const stopTelling = await tellAsAsked(config, events, runtime, version)
   const { close, ...state } = await openState(config, runtime, version)
   const transport = createTransport()
   const simulator = inProcessSimulator(runtime)
@@ -62,7 +86,7 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     onBound: (name, limit, untilMs) => events.emit('limit.bound', { account: limitedAccount(name), limit, untilMs }),
     onChange: (account, concurrency, reason) => events.emit('limit.changed', { account, concurrency, reason }),
   })
-  return createEngine({
+  return {
     ...state,
     runtime,
     events,
@@ -70,7 +94,8 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
     batchApis,
     lane: createLiveLane(models),
     governor,
-    tenantNo: DEFAULT_TENANT,
+    share,
+    allowance,
     process: { host: hostname(), pid: process.pid, version },
     env: config.env,
     cwd: config.cwd,
@@ -80,9 +105,21 @@ export async function openEngine(config: Config, runtime: Runtime, version: stri
       governor.close()
       share.close()
       await models.close()
+      await stopTelling?.()
       await close()
     },
-  })
+  }
+}
+
+/** Lines for rows, and traces, where variables ask for them: their packages are loaded only then. */
+async function tellAsAsked({ env }: Config, events: Events, runtime: Runtime, version: string) {
+  const asked = askedByVariables(env)
+  if (!asked.rowLines && asked.tracesUrl === null) return null
+  const [{ createLog }, { observeWork }] = await Promise.all([
+    import('./telemetry/log.ts'),
+    import('./telemetry/observe-work.ts'),
+  ])
+  return observeWork(events, asked, createLog(process.stderr, runtime, 'info'), version)
 }
 
 /** The share of this process in the limits of the accounts that all workers on the database use. */

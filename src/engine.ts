@@ -1,6 +1,8 @@
+import type { KnownModel } from './domain/allowance.ts'
 import type { BudgetView } from './domain/budget-view.ts'
 import type { Cause } from './domain/failure.ts'
 import type { Counters, Job, JobId, JobSettings, JobState } from './domain/job.ts'
+import type { NanoUsd } from './domain/money.ts'
 import type { Notice, NoticeState } from './domain/notice.ts'
 import type { Plan } from './domain/plan.ts'
 import type { Message } from './domain/request.ts'
@@ -128,7 +130,7 @@ export interface SubmitRequest {
   /** The rows are a pilot of a plan. */
   readonly pilot?: boolean
   /** Runs what was planned: throws `plan_stale`, before anything is created, where spec, input or prices are not what they were. */
-  readonly plan?: Pick<Plan, 'id' | 'binding'>
+  readonly plan?: Pick<Plan, 'id' | 'binding'> & { readonly expectedNano?: NanoUsd | null }
   readonly onIntake?: (progress: IntakeProgress) => void
 }
 
@@ -185,6 +187,8 @@ export interface RetryRequest {
   readonly chunks?: readonly number[]
   readonly rows?: readonly string[]
   readonly model?: string
+  /** In place of `model`: one that the operator has named, with its address and key. */
+  readonly target?: KnownModel
   /** `pinned`: the spec the job ran with; `current`: the file as it is now (its path is given). */
   readonly spec?: 'pinned' | 'current'
   readonly specPath?: string

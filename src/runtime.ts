@@ -64,6 +64,11 @@ export function sha256(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex')
 }
 
+/** Bytes that nobody can guess, for secrets. */
+export function secretBytes(bytes: number): Buffer {
+  return randomBytes(bytes)
+}
+
 /** A name for this process that no other ever has. */
 export function processToken(): string {
   return randomUUID()

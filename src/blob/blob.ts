@@ -6,14 +6,24 @@ export interface Blob {
   writer(key: string): Promise<BlobWriter>
   /** The bytes of the object, or of its range. Throws `BlobMissing` where there is none, or where the range lies outside. */
   read(key: string, range?: { readonly offset: number; readonly length: number }): Promise<Buffer>
-  /** The object as a stream of buffers. */
-  stream(key: string): AsyncIterable<Buffer>
+  /** The object, or a part of it, as a stream of buffers. Throws `BlobMissing` where there is none, or where it is shorter than `to`. */
+  stream(key: string, part?: BlobPart): AsyncIterable<Buffer>
   /** Size in bytes; `null` where there is none. */
   size(key: string): Promise<number | null>
   /** Keys that begin with `prefix`, sorted. */
   list(prefix: string): AsyncIterable<string>
   /** Removes all objects below `prefix`; none there is no error. */
   removeAll(prefix: string): Promise<void>
+}
+
+/** Which bytes of an object are streamed, and how many are held in memory meanwhile. */
+export interface BlobPart {
+  /** @default 0 */
+  readonly from?: number
+  /** Where to end, exclusive. @default the object's end */
+  readonly to?: number
+  /** Bytes that are fetched at a time: memory holds two such blocks, however slow the reader. @default what is fastest */
+  readonly blockBytes?: number
 }
 
 export interface BlobWriter {

@@ -3,7 +3,7 @@ import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat, unlink 
 import { dirname, join, resolve } from 'node:path'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import { processToken } from '../runtime.ts'
-import { type Blob, BlobMissing, type BlobWriter } from './blob.ts'
+import { type Blob, BlobMissing, type BlobPart, type BlobWriter } from './blob.ts'
 import { blobKey, isBlobKey } from './blob-key.ts'
 
 /** Bytes that `stream` reads at a time. */
@@ -33,7 +33,7 @@ export function openFileBlob(options: { readonly dir: string }): Blob {
     writer: (key: string) => openWriter(root, pathOf(root, key), nextTemporary),
     read: (key: string, range?: { readonly offset: number; readonly length: number }) =>
       onDisk(() => readRange(key, pathOf(root, key), range)),
-    stream: (key: string) => streamFile(key, pathOf(root, key)),
+    stream: (key: string, part?: BlobPart) => streamFile(key, pathOf(root, key), part ?? {}),
     size: (key: string) =>
       onDisk(async () => {
         const found = await unlessMissing(stat(pathOf(root, key)))
@@ -106,13 +106,23 @@ async function readRange(key: string, path: string, range?: { offset: number; le
   }
 }
 
-async function* streamFile(key: string, path: string): AsyncGenerator<Buffer> {
+async function* streamFile(key: string, path: string, part: BlobPart): AsyncGenerator<Buffer> {
+  const { from = 0, to = Number.POSITIVE_INFINITY, blockBytes = READ_BYTES } = part
+  let at = from
   try {
-    yield* createReadStream(path, { highWaterMark: READ_BYTES })
+    // The last byte is said inclusively, so that none at all cannot be.
+    const options = { start: from, end: to - 1, highWaterMark: Math.min(blockBytes, READ_BYTES) }
+    if (to > from) {
+      for await (const block of createReadStream(path, options)) {
+        at += (block as Buffer).length
+        yield block as Buffer
+      }
+    }
   } catch (error) {
     if (errorCode(error) === 'ENOENT') throw new BlobMissing(key)
     throw asStorageFailure(error)
   }
+  if (to !== Number.POSITIVE_INFINITY && at < to) throw new BlobMissing(key)
 }
 
 /** Keys below `root` that begin with `prefix`, in the order of their characters. */

@@ -18,8 +18,8 @@ export interface S3Bucket {
   look(key: string): Promise<S3Object | null>
   /** The object, or exactly a range of it that is not empty. Rejects as `missing` or, with an etag, `changed`. */
   read(key: string, reading?: S3Reading): Promise<Buffer>
-  /** The bytes from an offset on, in blocks of up to 8 MB; rejects as `changed` when it is replaced meanwhile. */
-  stream(object: Pick<S3Object, 'key' | 'bytes' | 'etag'>, from?: number): AsyncIterable<Buffer>
+  /** The bytes from an offset up to `bytes`, in blocks of at most `blockBytes`, 8 MB by default; rejects as `changed` when it is replaced meanwhile. */
+  stream(object: Pick<S3Object, 'key' | 'bytes' | 'etag'>, from?: number, blockBytes?: number): AsyncIterable<Buffer>
   put(key: string, bytes: Uint8Array): Promise<void>
   /** `partBytes`: memory is twice that, the object 10,000 times at most; 8 MB by default. */
   writer(key: string, partBytes?: number): BlobWriter
@@ -43,8 +43,8 @@ export function openS3Bucket(access: S3Access): S3Bucket {
     nameOf: client.nameOf,
     look: (key: string) => lookAtS3(client, key),
     read: (key: string, reading?: S3Reading) => readS3(client, key, reading),
-    stream: (object: Pick<S3Object, 'key' | 'bytes' | 'etag'>, from?: number) =>
-      streamS3(client, object.key, object, from),
+    stream: (object: Pick<S3Object, 'key' | 'bytes' | 'etag'>, from?: number, blockBytes?: number) =>
+      streamS3(client, object.key, object, from, blockBytes),
     put: (key: string, bytes: Uint8Array) => putS3(client, key, bytes),
     writer: (key: string, partBytes = PART_BYTES) => createS3Writer(client, key, partBytes),
     list: (prefix: string) => listS3(client, prefix),

@@ -41,7 +41,7 @@ export async function readS3(client: S3Client, key: string, reading: S3Reading =
 }
 
 /**
- * The bytes of an object of known size from an offset on, by one ranged request after the other, of which the next is under way while one is
+ * The bytes of an object from an offset up to `object.bytes`, by one ranged request after the other, of which the next is under way while one is
  * worked on: a connection that breaks costs one range, and memory holds two. Every range must be of the object with that etag.
  */
 export async function* streamS3(
@@ -49,15 +49,16 @@ export async function* streamS3(
   key: string,
   object: { readonly bytes: number; readonly etag: string },
   from = 0,
+  blockBytes = MOST_BYTES,
 ): AsyncGenerator<Buffer> {
   const leaving = new AbortController()
-  let [offset, step] = [from, FIRST_BYTES]
+  let [offset, step] = [from, Math.min(FIRST_BYTES, blockBytes)]
   const next = (): Promise<Buffer> | null => {
     const length = Math.min(step, object.bytes - offset)
     if (length <= 0) return null
     const range = { offset, length }
     offset += length
-    step = Math.min(step * 4, MOST_BYTES)
+    step = Math.min(step * 4, blockBytes)
     const coming = readS3(client, key, { range, etag: object.etag, signal: leaving.signal })
     // It is looked at later; until then a failure must not count as unhandled.
     coming.catch(() => undefined)

@@ -1,5 +1,5 @@
 import { StorageFailure } from '../domain/storage-failure.ts'
-import { type Blob, BlobMissing, type BlobWriter } from './blob.ts'
+import { type Blob, BlobMissing, type BlobPart, type BlobWriter } from './blob.ts'
 import { blobKey, isBlobKey } from './blob-key.ts'
 import { type Env, s3Access } from './s3-access.ts'
 import { openS3Bucket, type S3Bucket } from './s3-bucket.ts'
@@ -34,7 +34,7 @@ export function openS3Blob(options: { readonly url: string; readonly env: Env; r
     writer: async (key: string) => openWriter(bucket, place(key), ahead.forget),
     read: async (key: string, range?: { readonly offset: number; readonly length: number }) =>
       onS3(() => readObject(bucket, key, place(key), range, ahead.read)),
-    stream: (key: string) => streamObject(bucket, key, place(key)),
+    stream: (key: string, part?: BlobPart) => streamObject(bucket, key, place(key), part ?? {}),
     size: async (key: string) => onS3(async () => (await bucket.look(place(key)))?.bytes ?? null),
     async *list(prefix: string) {
       for await (const { key } of guarded(bucket.list(below + prefix))) {
@@ -84,10 +84,11 @@ async function readObject(
   return Buffer.alloc(0)
 }
 
-async function* streamObject(bucket: S3Bucket, key: string, full: string): AsyncGenerator<Buffer> {
+async function* streamObject(bucket: S3Bucket, key: string, full: string, part: BlobPart): AsyncGenerator<Buffer> {
   const object = await onS3(() => bucket.look(full))
-  if (object === null) throw new BlobMissing(key)
-  yield* guarded(bucket.stream(object))
+  const { from = 0, to = object?.bytes ?? 0, blockBytes } = part
+  if (object === null || to > object.bytes) throw new BlobMissing(key)
+  yield* guarded(bucket.stream({ ...object, bytes: to }, from, blockBytes))
 }
 
 async function* guarded<T>(items: AsyncIterable<T>): AsyncGenerator<T> {

@@ -72,7 +72,8 @@ export function deadLetterLine({ outcome, input, attempts }: DeadLetter): string
   })}\n`
 }
 
-function attemptDocument(attempt: StoredAttempt): { readonly [key: string]: Value } {
+/** An attempt as all JSON tells of it. */
+export function attemptDocument(attempt: StoredAttempt): { readonly [key: string]: Value } {
   return {
     id: attempt.id,
     round: attempt.round,

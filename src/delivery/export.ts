@@ -70,6 +70,13 @@ export async function exportResults(source: ExportSource, request: ExportRequest
   return tally.total()
 }
 
+/** The result table as the text that `exportResults` writes, in blocks. The input must have been read in full. */
+export async function* resultTexts(source: ExportSource, request: Omit<ExportRequest, 'to'>): AsyncGenerator<string> {
+  const includeInput = request.includeInput ?? true
+  const columns = resultColumns(source.spec, source.job.input, includeInput)
+  yield* blocks(request, columns, resultRows(source, { only: request.only ?? null, includeInput }))
+}
+
 async function exportText(
   request: ExportRequest,
   columns: readonly ResultColumn[],
@@ -84,7 +91,7 @@ async function exportText(
 
 /** The whole text, in blocks of about `TEXT_BLOCK`. */
 async function* blocks(
-  request: ExportRequest,
+  request: Pick<ExportRequest, 'format' | 'safeCsv'>,
   columns: readonly ResultColumn[],
   rows: AsyncIterable<readonly ResultRow[]>,
 ): AsyncGenerator<string> {

@@ -1,4 +1,4 @@
-import { toUsd } from '../domain/money.ts'
+import { NANO_PER_USD, type NanoUsd, toUsd } from '../domain/money.ts'
 import type { Plan, PlanBinding, PlannedRoute, PlannedUse } from '../domain/plan.ts'
 import { SluiceError } from '../errors.ts'
 import { basisText, timeBasis } from './plan-figures.ts'
@@ -73,6 +73,8 @@ function routeJson(route: PlannedRoute | null): object | null {
 export interface SavedPlan {
   readonly id: string
   readonly binding: PlanBinding
+  /** What it expects the run to cost; `null`: it knows no price. */
+  readonly expectedNano: NanoUsd | null
   /** As `planFile` was given it. */
   readonly command: unknown
 }
@@ -100,7 +102,9 @@ export function readPlanFile(text: string, name: string): SavedPlan {
     })
   }
   const binding = { specHash, inputHash, priceHash } as PlanBinding
-  return { id: id as string, binding, command: at('command') }
+  const usd = at('cost_usd', 'expected')
+  const expectedNano = typeof usd === 'number' ? Math.round(usd * NANO_PER_USD) : null
+  return { id: id as string, binding, expectedNano, command: at('command') }
 }
 
 /** `undefined`: it is no JSON. */

@@ -1,4 +1,4 @@
-import type { Chunk } from '../domain/chunk.ts'
+import type { Chunk, RowPart } from '../domain/chunk.ts'
 import { exactNumber } from '../domain/exact-json.ts'
 import type { Job } from '../domain/job.ts'
 import type { OutcomeState, Row, Value } from '../domain/row.ts'
@@ -12,8 +12,8 @@ export interface ResultSource {
   readonly job: Job
   readonly spec: Spec
   readonly store: { readonly chunks: Pick<Store['chunks'], 'list'>; readonly rows: Pick<Store['rows'], 'list'> }
-  /** The readable rows of a chunk, from the snapshot. */
-  readonly readRows: (chunk: Chunk) => Promise<readonly Row[]>
+  /** The readable rows of a chunk, or of a part of it, from the snapshot. */
+  readonly readRows: (chunk: Chunk, part?: RowPart) => Promise<readonly Row[]>
 }
 
 /** Which rows, and whether with their input columns. */
@@ -59,21 +59,22 @@ export async function* resultRows(
   }
 }
 
-/** The result rows of one chunk, in input order. */
+/** The result rows of one chunk, or of a part of it, in input order. */
 export async function rowsOfChunk(
   source: ResultSource,
   chunk: Chunk,
   selection: ResultSelection,
+  part: RowPart = chunk,
 ): Promise<readonly ResultRow[]> {
-  const outcomes = await outcomesOf(source, chunk, selection.only)
+  const outcomes = await outcomesOf(source, part, selection.only)
   if (selection.only !== null && outcomes.size === 0) return []
   // Without the input columns, the snapshot is only needed for the keys of rows that have no outcome yet.
-  const complete = selection.only !== null || outcomes.size === chunk.rows
-  const inputs = selection.includeInput || !complete ? await source.readRows(chunk) : []
+  const complete = selection.only !== null || outcomes.size === part.rows
+  const inputs = selection.includeInput || !complete ? await source.readRows(chunk, part) : []
   const inputAt = new Map(inputs.map((row) => [row.index, row]))
   const shape = { source, selection, chunk }
   const rows: ResultRow[] = []
-  for (let index = chunk.firstRow; index < chunk.firstRow + chunk.rows; index += 1) {
+  for (let index = part.firstRow; index < part.firstRow + part.rows; index += 1) {
     const outcome = outcomes.get(index) ?? null
     if (outcome === null && selection.only !== null) continue
     rows.push(resultRow(shape, index, inputAt.get(index) ?? null, outcome))
@@ -81,12 +82,11 @@ export async function rowsOfChunk(
   return rows
 }
 
-async function outcomesOf(source: ResultSource, chunk: Chunk, only: ResultSelection['only']) {
+async function outcomesOf({ job, store }: ResultSource, part: RowPart, only: ResultSelection['only']) {
   const states = only === null ? undefined : ([only === 'ok' ? 'succeeded' : 'failed'] as const)
-  // Rows without outcome leave gaps, so that a full page can reach into the next chunks.
-  const found = await source.store.rows.list(chunk.jobNo, chunk.firstRow, chunk.rows, states)
-  const end = chunk.firstRow + chunk.rows
-  return new Map(found.filter(({ rowIndex }) => rowIndex < end).map((outcome) => [outcome.rowIndex, outcome]))
+  // Rows without outcome, and of other states, leave gaps: without an end, each part would be looked for in all of the job.
+  const found = await store.rows.list(job.jobNo, part.firstRow, part.rows, states, part.firstRow + part.rows)
+  return new Map(found.map((outcome) => [outcome.rowIndex, outcome]))
 }
 
 interface RowShape {

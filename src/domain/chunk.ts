@@ -21,6 +21,9 @@ export interface ChunkExtent {
   readonly rows: number
 }
 
+/** Rows that follow each other, by the index of the first. */
+export type RowPart = Pick<ChunkExtent, 'firstRow' | 'rows'>
+
 /** One chunk as the manifest holds it. */
 export interface Chunk extends ChunkRef, ChunkExtent {
   readonly state: ChunkState

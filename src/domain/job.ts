@@ -1,6 +1,9 @@
 import { type NanoUsd, toUsd } from './money.ts'
 import type { Route } from './route.ts'
 
+/** What is said of a job that waits for its turn. */
+export const WAITS_FOR_TENANT = 'waits: its tenant runs as many jobs as it may'
+
 /** A public job id: `job_` + UUIDv7 (contract §1). */
 export type JobId = string
 
@@ -203,6 +206,10 @@ export interface Job {
   readonly activeMs: number
   /** When the current stretch of activity began; `null` while paused or over. */
   readonly activeSinceMs: number | null
+  /** When it was said that its input is there and may be read by whoever comes by; absent: its submitter reads it. */
+  readonly begunAtMs?: number
+  /** It is `queued` and has no turn yet: its tenant runs as many jobs as it may. */
+  readonly waits?: true
   /** When its rows and manifest were thrown away as too old; absent while they are there. */
   readonly droppedAtMs?: number
   readonly version: string

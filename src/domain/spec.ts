@@ -1,7 +1,9 @@
+import type { AlertsSpec } from './alert.ts'
+import type { ChatKind } from './chat.ts'
 import type { Cause } from './failure.ts'
 import type { Priority } from './job.ts'
 import type { NanoUsd } from './money.ts'
-import type { NoticeTarget, NotifyState } from './notice.ts'
+import type { NoticeTarget, NotifyEvent } from './notice.ts'
 import type { JsonSchema, ModelTarget } from './request.ts'
 
 /** A spec with every default filled in: what its canonical JSON holds, and what the rest of the house works with (contract §6). */
@@ -23,6 +25,8 @@ export interface Spec {
   readonly write: WriteSpec | null
   /** Absent: nobody is told. */
   readonly notify?: readonly NotifySpec[]
+  /** When those hear who want to hear of alerts; absent: nobody does. */
+  readonly alerts?: AlertsSpec
 }
 
 export type InputFormat = 'csv' | 'tsv' | 'jsonl' | 'json' | 'parquet' | 'sql'
@@ -75,6 +79,8 @@ export interface PromptSpec {
   readonly system: string | null
   /** `null`: the row as one JSON object. */
   readonly user: string | null
+  /** The rows are whole requests, of this kind, in the column `body`; absent: templates make them. No spec says so: sluice itself does, for OpenAI's batches. */
+  readonly request?: ChatKind
 }
 
 export interface CheckSpec {
@@ -163,5 +169,5 @@ export interface WriteSpec {
 
 /** One place that is told, and of what. */
 export interface NotifySpec extends NoticeTarget {
-  readonly when: readonly NotifyState[]
+  readonly when: readonly NotifyEvent[]
 }

@@ -1,5 +1,6 @@
 import type { JobId } from '../domain/job.ts'
 import type { QueueTotal } from '../queue/queue.ts'
+import type { JobsStanding } from '../store/role/fleet.ts'
 
 /** How a worker joins the fleet. */
 export interface WorkAnyOptions {
@@ -62,6 +63,8 @@ export interface FleetStatus {
   /** Chunks in somebody's hands, longest first, a thousand at the most. */
   readonly chunks: readonly FleetChunk[]
   readonly queue: QueueTotal
+  /** Jobs of all tenants that are queued, running or finalizing, counted by tenant and state. */
+  readonly jobs: readonly JobsStanding[]
 }
 
 export interface FleetMember {

@@ -51,7 +51,10 @@ function keyReader(deps: EngineDeps, by: CostKey): KeyReader {
   if (by === 'day') return ({ part }) => dayText(part.day)
   const tag = by === 'team' ? by : by.slice('tag.'.length)
   const tagsOf = tagReader(deps)
-  return async ({ specHash }) => (await tagsOf(specHash))[tag] ?? null
+  return async ({ specHash }) => {
+    const tags = await tagsOf(specHash)
+    return Object.hasOwn(tags, tag) ? (tags[tag] ?? null) : null
+  }
 }
 
 type Tags = Readonly<Record<string, string>>

@@ -2,32 +2,27 @@ import { isTrial, type Job, type JobId, type JobState } from '../domain/job.ts'
 import type { Engine } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import { cancel, pause, resume } from '../job/control.ts'
-import type { JobDeps } from '../job/job-deps.ts'
 import { rebuildQueue } from '../job/rebuild.ts'
-import { createDelivery } from '../notify/delivery.ts'
-import { createRollCall } from '../worker/roll-call.ts'
-import { settleChunk } from '../worker/settle-chunk.ts'
 import { checkFile } from './check.ts'
 import { costsOf } from './costs.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { batchDeps, type WorkDeps } from './enter-fleet.ts'
+import type { WorkDeps } from './enter-fleet.ts'
 import { fleetStatus, setWorker } from './fleet.ts'
-import { readRows, specOf } from './job-parts.ts'
 import { deadLetterLines, failedGroups, promptViews, rowView } from './look.ts'
 import { replayNotice, sendBriefly } from './notices.ts'
 import { openBatches, settleBatch } from './open-batches.ts'
 import { createPilotRunner } from './pilot.ts'
 import { makePlan } from './plan.ts'
-import { reportOf, writeReport } from './report.ts'
-import { exportJob, followResults, writeConfigured } from './results.ts'
+import { reportOf } from './report.ts'
+import { exportJob, followResults } from './results.ts'
 import { openRetry } from './retry.ts'
 import { changeSettings } from './settings.ts'
 import { createStatusReader } from './status.ts'
 import { submit } from './submit.ts'
-import { takeUp } from './take-up.ts'
 import { waitForJob, watchJob } from './watch.ts'
 import { work } from './work.ts'
 import { workAny } from './work-any.ts'
+import { workDeps } from './work-deps.ts'
 
 /** Jobs that are read at a time to find the newest. */
 const JOBS_PAGE = 50
@@ -77,7 +72,11 @@ export function createEngine(deps: EngineDeps): Engine {
       return Object.freeze({ ...any, done: telling(parts, any.done, options.abandon) })
     },
     fleet: () => fleetStatus(deps),
-    rebuildQueue: () => rebuildQueue(jobDeps, tenantNo),
+    async rebuildQueue() {
+      let rebuilt = 0
+      for (const each of await store.tenants.list()) rebuilt += await rebuildQueue(jobDeps, each.tenantNo)
+      return rebuilt
+    },
     setWorker: (workerId, concurrency) => setWorker(deps, workerId, concurrency),
     resume: (id) => changed(id, (job) => resume(jobDeps, job)),
     pause: (id) =>
@@ -124,35 +123,6 @@ export function createEngine(deps: EngineDeps): Engine {
     prompts: async (id, limit) => promptViews(deps, await find(id), limit),
     close: () => deps.close(),
   } satisfies Engine)
-}
-
-/** What all work is done with, over the adapters of the engine. */
-function workDeps(deps: EngineDeps): WorkDeps {
-  const { store, runtime, presence } = deps
-  const rollCall = createRollCall({ fleet: store.fleet, runtime, events: deps.events })
-  const jobDeps: JobDeps = {
-    store,
-    queue: deps.queue,
-    blob: deps.blob,
-    runtime,
-    isGone: presence === null ? rollCall.isGone : (workerId) => presence.isGone(workerId),
-    specOf: (job) => specOf(deps, job),
-    readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
-    writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
-    keepReport: (job) => writeReport(deps, job.jobNo),
-    settleChunk: (ref) =>
-      settleChunk(
-        {
-          store,
-          runtime,
-          batch: batchDeps(deps),
-          takeUp: (job) => takeUp(deps, job),
-          readRows: (chunk, run) => readRows(deps, run.job, run.spec, chunk),
-        },
-        ref,
-      ),
-  }
-  return { deps, jobDeps, rollCall, delivery: createDelivery({ outbox: store.outbox, ...deps }) }
 }
 
 /** Does what may end a job or halt it, and then sends what is due: this process may be the last for days that can. */

@@ -1,9 +1,11 @@
 import type { BatchApis } from '../batch/batch-api.ts'
 import type { Blob } from '../blob/blob.ts'
+import type { Allowance } from '../domain/allowance.ts'
 import type { Value } from '../domain/row.ts'
 import type { Events } from '../events.ts'
 import type { Lane } from '../lane/lane.ts'
 import type { Governor } from '../limit/governor.ts'
+import type { Share } from '../limit/share.ts'
 import type { Post } from '../notify/post.ts'
 import type { Models } from '../provider/model.ts'
 import type { Queue } from '../queue/queue.ts'
@@ -28,7 +30,10 @@ export interface EngineDeps {
   readonly batchApis: BatchApis
   readonly lane: Lane
   readonly governor: Governor
+  readonly share: Share
   readonly tenantNo: number
+  /** What specs that come over the network may name. */
+  readonly allowance: Allowance
   /** Reads a variable of the environment: for `${NAME}` in specs. */
   readonly env: (name: string) => string | undefined
   /** What paths on the command line are relative to; absolute. */

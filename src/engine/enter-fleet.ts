@@ -9,6 +9,7 @@ import { createWorker, type Worker } from '../worker/worker.ts'
 import type { BatchDeps } from '../worker/worker-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { readRows } from './job-parts.ts'
+import { readInput } from './read-input.ts'
 import { takeUp } from './take-up.ts'
 import { waitingForStore } from './waiting-for-store.ts'
 
@@ -66,6 +67,7 @@ export async function enterFleet(
     store: deps.store,
     queue: deps.queue,
     governor: deps.governor,
+    share: deps.share,
     lane: deps.lane,
     batch: batchDeps(deps),
     storagePatienceMs: deps.storagePatienceMs,
@@ -79,7 +81,11 @@ export async function enterFleet(
       onBeat()
     },
     rowsAtOnce: () => concurrency() ?? Number.POSITIVE_INFINITY,
-    finalize: (ofJob, round, signal) => finalize(jobDeps, ofJob, round, signal),
+    readInput: (ofJob, signal) => readInput(deps, jobDeps, ofJob, signal),
+    async finalize(ofJob, round, signal) {
+      await finalize(jobDeps, ofJob, round, signal)
+      await tellEnd(deps, ofJob)
+    },
     fulfilWish: (ofJob) => fulfilWish(jobDeps, ofJob),
     mendQueue: (ofJob) => mendQueue(jobDeps, ofJob),
   })
@@ -92,6 +98,14 @@ export async function enterFleet(
       await registration?.release()
     },
   })
+}
+
+/** Tells this process that a job is over, if it is. */
+async function tellEnd({ store, events }: EngineDeps, jobNo: number): Promise<void> {
+  const job = await store.jobs.getByNo(jobNo)
+  if (job === null || job.endedAtMs === null) return
+  const { id: jobId, tenantNo, round, state, createdAtMs, startedAtMs, endedAtMs, counters } = job
+  events.emit('job.ended', { jobNo, jobId, tenantNo, round, state, createdAtMs, startedAtMs, endedAtMs, counters })
 }
 
 /** What a worker needs for requests that go by batch. */

@@ -3,6 +3,9 @@ import type { Duty } from '../worker/duties.ts'
 import { batchDuty } from './batch-duty.ts'
 import type { WorkDeps } from './enter-fleet.ts'
 import { noticeDuty } from './notices.ts'
+import { openAiDuty } from './openai-duty.ts'
+import { sweep } from './sweep.ts'
+import { watchDuty } from './watch-marks.ts'
 
 /** A worker that was silent for this long is taken off the list; until then `status` shows that it died. */
 const FORGET_AFTER_MS = 600_000
@@ -37,9 +40,12 @@ export function fleetDuties(parts: WorkDeps, workerId: string): readonly Duty[] 
       async work() {
         await deps.store.upkeep.prepare()
         await deps.store.fleet.forget(FORGET_AFTER_MS)
+        await sweep(deps)
       },
     },
     batchDuty(parts, workerId),
     noticeDuty(parts),
+    openAiDuty(parts),
+    watchDuty(parts),
   ]
 }

@@ -9,11 +9,12 @@ const CHUNKS = 1_000
 /** Who works, and on what (see Engine.fleet). */
 export async function fleetStatus({ store, queue }: EngineDeps): Promise<FleetStatus> {
   const { fleet } = store
-  const [members, roles, held, total] = await Promise.all([
+  const [members, roles, held, total, jobs] = await Promise.all([
     fleet.members(),
     fleet.roles(),
     fleet.holders(CHUNKS),
     queue.total(),
+    fleet.standing(),
   ])
   const ids = new Map<number, JobId>()
   for (const jobNo of new Set([...held, ...members].flatMap((one) => (one.jobNo === null ? [] : [one.jobNo])))) {
@@ -42,6 +43,7 @@ export async function fleetStatus({ store, queue }: EngineDeps): Promise<FleetSt
       sinceMs: chunk.leasedAtMs,
     })),
     queue: total,
+    jobs,
   }
 }
 

@@ -9,6 +9,7 @@ import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
 import type { Submission } from './submission.ts'
+import { uploadedFiles } from './uploaded-files.ts'
 
 /**
  * Reads the job's input into its snapshot and queues the job; an intake that died is continued where its last segment ended. Input that cannot
@@ -28,6 +29,7 @@ export async function bringIn(
       spec,
       baseDir: submission.baseDir,
       env: deps.env,
+      files: await uploadedFiles(deps, job, submission),
       selection: submission.selection,
       job,
       blob: deps.blob,

@@ -1,4 +1,4 @@
-import type { Chunk } from '../domain/chunk.ts'
+import type { Chunk, RowPart } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
@@ -19,10 +19,16 @@ export function columnsOf(job: Job): readonly string[] {
   return job.input?.columns ?? []
 }
 
-/** Reads a chunk's rows back from the snapshot. */
-export function readRows(deps: Pick<EngineDeps, 'blob'>, job: Job, spec: Spec, chunk: Chunk): Promise<readonly Row[]> {
+/** Reads a chunk's rows, or a part of them, back from the snapshot. */
+export function readRows(
+  deps: Pick<EngineDeps, 'blob'>,
+  job: Job,
+  spec: Spec,
+  chunk: Chunk,
+  part?: RowPart,
+): Promise<readonly Row[]> {
   const columns = columnsOf(job)
   // A job that ended before its input was read to the end knows no columns.
   const key = spec.input.key === null ? -1 : columns.indexOf(spec.input.key)
-  return readChunk(deps.blob, chunk, columns, key < 0 ? null : key)
+  return readChunk(deps.blob, chunk, columns, key < 0 ? null : key, part)
 }

@@ -6,10 +6,10 @@ import type { Row } from '../domain/row.ts'
 import type { StoredOutcome } from '../domain/stored.ts'
 import type { FailedGroup, PromptView, RowView } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
-import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, readRows, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
+import { rowProgramOf } from './row-program.ts'
 
 /** Examples that a single cause shows when it is asked for by name. */
 const EXAMPLES = 20
@@ -80,9 +80,26 @@ async function outcomeByName(deps: EngineDeps, job: Job, name: string): Promise<
 }
 
 async function findRow(deps: EngineDeps, job: Job, index: number | null, name: string): Promise<Row | null> {
+  if (index !== null) {
+    const chunk = await chunkOfRow(deps, job, index)
+    const rows = chunk === null ? [] : await readRows(deps, job, await specOf(deps, job), chunk)
+    return rows.find((row) => row.index === index) ?? null
+  }
   for await (const row of rowsOf(deps, job)) {
-    if (index === null ? row.id === name : row.index === index) return row
-    if (index !== null && row.index > index) return null
+    if (row.id === name) return row
+  }
+  return null
+}
+
+/** The chunk that a row lies in: chunks are numbered in the order of their rows. */
+async function chunkOfRow({ store }: EngineDeps, { jobNo, chunksTotal }: Job, index: number): Promise<Chunk | null> {
+  let [low, high] = [0, chunksTotal]
+  while (low < high) {
+    const chunkNo = Math.floor((low + high) / 2)
+    const [chunk] = await store.chunks.list(jobNo, chunkNo, 1)
+    if (chunk === undefined || index < chunk.firstRow) high = chunkNo
+    else if (chunk.chunkNo > chunkNo || index < chunk.firstRow + chunk.rows) return chunk
+    else low = chunkNo + 1
   }
   return null
 }
@@ -101,7 +118,7 @@ async function* rowsOf(deps: EngineDeps, job: Job): AsyncIterable<Row> {
 
 /** The first requests of a job's first rows, rendered; nothing is sent. */
 export async function promptViews(deps: EngineDeps, job: Job, limit: number): Promise<readonly PromptView[]> {
-  const program = createRowProgram(await specOf(deps, job), columnsOf(job))
+  const program = rowProgramOf(await specOf(deps, job), columnsOf(job))
   const views: PromptView[] = []
   for await (const row of rowsOf(deps, job)) {
     if (views.length >= limit) break

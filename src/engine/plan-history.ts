@@ -8,9 +8,9 @@ import type { Evidence } from '../plan/estimate.ts'
 import { type Observation, observe, type Rates } from '../plan/observation.ts'
 import { requestBytes } from '../plan/request-bytes.ts'
 import { asksTheSame } from '../plan/spec-difference.ts'
-import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, readRows, specOf } from './job-parts.ts'
+import { rowProgramOf } from './row-program.ts'
 
 /** Jobs that are looked through for earlier ones of the spec, newest first. */
 const LOOK_BACK = 500
@@ -153,7 +153,7 @@ async function observationsOf(
   rates: Rates,
   most: number,
 ): Promise<readonly Observation[]> {
-  const program = createRowProgram(spec, columnsOf(job))
+  const program = rowProgramOf(spec, columnsOf(job))
   const chunkNos = evenly(job.chunksTotal, CHUNKS_LOOKED_AT)
   const perChunk = Math.ceil(most / chunkNos.length)
   const found: Observation[] = []

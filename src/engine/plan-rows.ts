@@ -1,5 +1,6 @@
 import type { Spec } from '../domain/spec.ts'
 import type { IntakeProgress } from '../engine.ts'
+import type { FoundFile } from '../intake/input-file.ts'
 import { openSource } from '../intake/open-source.ts'
 import { readRows } from '../intake/read-rows.ts'
 import { createExplainer, type Explainer } from '../plan/explain.ts'
@@ -7,9 +8,9 @@ import { judgeKept } from '../plan/kept-answers.ts'
 import { createPilotDraw, type PilotDraw } from '../plan/pilot-draw.ts'
 import { createRowTally, type Tally } from '../plan/row-tally.ts'
 import { answerScope } from '../reuse/answer-scope.ts'
-import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { PastJob } from './plan-history.ts'
+import { rowProgramOf } from './row-program.ts'
 
 /** Outcomes of an earlier job that are read at a time. */
 const PAGE = 2000
@@ -19,6 +20,8 @@ export interface GoOver {
   readonly deps: EngineDeps
   readonly spec: Spec
   readonly baseDir: string
+  /** What is read in place of what the spec names. */
+  readonly files?: readonly FoundFile[] | undefined
   readonly signal: AbortSignal
   /** Rows to draw for a pilot. */
   readonly draw: number
@@ -47,10 +50,10 @@ interface Passed {
 }
 
 async function pass(options: GoOver, known: readonly string[] | null): Promise<Passed> {
-  const { deps, spec, baseDir, signal, earlier, onProgress } = options
-  const source = await openSource({ input: spec.input, baseDir, env: deps.env, spool: null, signal })
+  const { deps, spec, baseDir, files, signal, earlier, onProgress } = options
+  const source = await openSource({ input: spec.input, baseDir, env: deps.env, files, spool: null, signal })
   const columns = known ?? source.columns
-  const program = createRowProgram(spec, columns)
+  const program = rowProgramOf(spec, columns)
   const draw = createPilotDraw(options.draw, () => deps.runtime.random())
   const explainer = earlier === null ? null : await explainerOf(deps, earlier, spec, columns)
   const scope = answerScope(spec.execution.cache, spec.name, null)
@@ -100,7 +103,7 @@ async function explainerOf(
 /** `null`: the earlier version names columns that are not there any more. */
 function programOrNull(spec: Spec, columns: readonly string[]) {
   try {
-    return createRowProgram(spec, columns)
+    return rowProgramOf(spec, columns)
   } catch {
     return null
   }

@@ -3,6 +3,7 @@ import type { Plan, PlanBinding, PlannedRoute, PlannedTime, PlannedUse } from '.
 import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, Planned, PlanRequest } from '../engine.ts'
 import { fingerprint } from '../intake/fingerprint.ts'
+import type { FoundFile } from '../intake/input-file.ts'
 import { openSource } from '../intake/open-source.ts'
 import { priceHash } from '../plan/binding.ts'
 import { budgetFits } from '../plan/budget-fit.ts'
@@ -16,7 +17,7 @@ import { loaded, readSpec } from '../spec/load.ts'
 import type { LoadedSpec } from '../spec/reading.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { historyOf, latestEnded, pastJobs, pilotEvidence } from './plan-history.ts'
+import { historyOf, latestEnded, type PastJob, pastJobs, pilotEvidence } from './plan-history.ts'
 import { type GoneOver, goOver } from './plan-rows.ts'
 import { liveTime, type RowEvidence } from './plan-time.ts'
 import { findWay } from './route.ts'
@@ -29,13 +30,29 @@ export interface PilotRunner {
   run(request: PlanRequest, rowIds: readonly string[]): Promise<JobStatus>
 }
 
+/** A spec that can be run, and where its rows are. */
+export interface ToPlan extends Pick<LoadedSpec, 'spec' | 'hash' | 'baseDir'> {
+  /** What is read in place of what the spec names. */
+  readonly files?: readonly FoundFile[] | undefined
+}
+
 /** Finds out what a run would do, cost and take (see Engine.plan). */
 export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: PlanRequest): Promise<Planned> {
   const overrides = { ...request.overrides, cwd: deps.cwd }
   const reading = await readSpec(request.specPath, { env: deps.env, cwd: deps.cwd, overrides })
   const findings = await checkSpec(reading, checkTools(deps))
   if (findings.some(({ severity }) => severity === 'error')) return { findings, plan: null, pilot: null }
-  const spec = loaded(reading)
+  const runPilot = (rowIds: readonly string[]) => pilots.run(request, rowIds)
+  return { findings, ...(await planSpec(deps, loaded(reading), request, runPilot)) }
+}
+
+/** Plans a spec in which nothing is wrong. `runPilot` makes a pilot of the rows with these ids where the request asks for one. */
+export async function planSpec(
+  deps: EngineDeps,
+  spec: ToPlan,
+  request: Pick<PlanRequest, 'explain' | 'pilot' | 'signal' | 'onIntake'>,
+  runPilot: (rowIds: readonly string[]) => Promise<JobStatus>,
+): Promise<Pick<Planned, 'plan' | 'pilot'>> {
   const signal = request.signal ?? new AbortController().signal
   const past = await pastJobs(deps, spec.spec.name)
   const binding = await bindingOf(deps, spec, signal)
@@ -43,40 +60,49 @@ export async function makePlan(deps: EngineDeps, pilots: PilotRunner, request: P
     deps,
     spec: spec.spec,
     baseDir: spec.baseDir,
+    files: spec.files,
     signal,
     draw: request.pilot?.rows ?? 0,
     earlier: request.explain === true ? latestEnded(past) : null,
     onProgress: (progress) => request.onIntake?.(progress),
   })
-  const pilot =
-    request.pilot === undefined || gone.drawn.length === 0
-      ? null
-      : await pilots.run(
-          request,
-          gone.drawn.map(({ id }) => id),
-        )
-  if (pilot !== null && !isTerminal(pilot.job.state)) return { findings, plan: null, pilot }
-  const price = priceOnLane(deps, spec.spec)
-  const tally = pilot === null ? gone.tally : await afterPilot(deps, spec.spec, gone, pilot.job)
+  const asksFirst = request.pilot !== undefined && gone.drawn.length > 0
+  const pilot = asksFirst ? await runPilot(gone.drawn.map(({ id }) => id)) : null
+  if (pilot !== null && !isTerminal(pilot.job.state)) return { plan: null, pilot }
+  return { plan: await planOf(deps, spec, { binding, gone, past, pilot, explain: request.explain === true }), pilot }
+}
+
+/** What is known of the rows, and of earlier jobs. */
+interface Known {
+  readonly binding: PlanBinding
+  readonly gone: GoneOver
+  readonly past: readonly PastJob[]
+  readonly pilot: JobStatus | null
+  readonly explain: boolean
+}
+
+async function planOf(deps: EngineDeps, { spec }: ToPlan, known: Known): Promise<Plan> {
+  const { binding, gone, past, pilot, explain } = known
+  const price = priceOnLane(deps, spec)
+  const tally = pilot === null ? gone.tally : await afterPilot(deps, spec, gone, pilot.job)
   const candidates = [
-    ...(pilot === null ? [] : [await pilotEvidence(deps, { job: pilot.job, spec: spec.spec }, price)]),
-    ...(await historyOf(deps, past, spec.spec, price)),
+    ...(pilot === null ? [] : [await pilotEvidence(deps, { job: pilot.job, spec }, price)]),
+    ...(await historyOf(deps, past, spec, price)),
   ]
   const evidence = chooseEvidence(candidates)
-  const expected = await expect(deps, spec.spec, { tally, past, evidence }, estimateUse(tally, evidence, price))
-  const plan: Plan = {
+  const expected = await expect(deps, spec, { tally, past, evidence }, estimateUse(tally, evidence, price))
+  return {
     id: `plan_${deps.runtime.uuid()}`,
     madeAtMs: deps.runtime.now(),
     binding,
-    spec: summaryOf(spec.spec),
+    spec: summaryOf(spec),
     priceSource: price?.source ?? null,
     rows: tally.rows,
     ...expected,
-    budget: budgetFits(spec.spec.budget, expected.use),
-    explanation: request.explain === true ? (gone.explainer?.finish() ?? { job: null, reasons: [] }) : null,
-    notes: planNotes(spec.spec, { rows: tally.rows, ...expected }),
+    budget: budgetFits(spec.budget, expected.use),
+    explanation: explain ? (gone.explainer?.finish() ?? { job: null, reasons: [] }) : null,
+    notes: planNotes(spec, { rows: tally.rows, ...expected }),
   }
-  return { findings, plan, pilot }
 }
 
 /** What the rows use, and how long they take: on the lane of the spec, or, where that is `auto`, on the way that it would take now. */
@@ -106,9 +132,16 @@ async function plannedRoute(deps: EngineDeps, spec: Spec, found: RowEvidence): P
 }
 
 /** What a plan of this spec would be bound to, now. Reads all of the input. */
-export async function bindingOf(deps: EngineDeps, spec: LoadedSpec, signal: AbortSignal): Promise<PlanBinding> {
+export async function bindingOf(deps: EngineDeps, spec: ToPlan, signal: AbortSignal): Promise<PlanBinding> {
   const { model, input } = spec.spec
-  const source = await openSource({ input, baseDir: spec.baseDir, env: deps.env, spool: null, signal })
+  const source = await openSource({
+    input,
+    baseDir: spec.baseDir,
+    env: deps.env,
+    files: spec.files,
+    spool: null,
+    signal,
+  })
   return {
     specHash: spec.hash,
     inputHash: await fingerprint(source, signal),

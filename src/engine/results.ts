@@ -19,26 +19,30 @@ import { standsStill } from './watch.ts'
 const LOOK_MS = 500
 const PAGE = 50
 
-async function sourceOf(deps: EngineDeps, job: Job, spec?: Spec): Promise<ExportSource> {
+/** What results are made with. */
+export type ResultsDeps = Pick<EngineDeps, 'store' | 'blob' | 'env' | 'writeParquet'>
+
+/** What results are read from. Throws `job_state` where the rows are not kept any more. */
+export async function resultsOf(deps: ResultsDeps, job: Job, spec?: Spec): Promise<ExportSource> {
   assertRowsKept(job)
   const known = spec ?? (await specOf(deps, job))
   return {
     job,
     spec: known,
     store: deps.store,
-    readRows: (chunk) => readRows(deps, job, known, chunk),
+    readRows: (chunk, part) => readRows(deps, job, known, chunk, part),
     writeParquet: deps.writeParquet,
   }
 }
 
 /** Writes a job's result table (see Engine.results). */
-export async function exportJob(deps: EngineDeps, job: Job, request: ResultsRequest): Promise<ResultsWritten> {
+export async function exportJob(deps: ResultsDeps, job: Job, request: ResultsRequest): Promise<ResultsWritten> {
   const to = request.to.kind === 'file' ? targetOf(deps, request.to.path) : request.to
-  return exportResults(await sourceOf(deps, job), { ...request, to })
+  return exportResults(await resultsOf(deps, job), { ...request, to })
 }
 
 /** A file, or, where the path is an `s3://` address, an object. */
-function targetOf(deps: EngineDeps, path: string): ExportRequest['to'] {
+function targetOf(deps: ResultsDeps, path: string): ExportRequest['to'] {
   if (!isS3Url(path)) return { kind: 'file', path }
   const { bucket, key } = parseS3Object(path, path)
   return { kind: 'object', bucket: openS3BucketOf(bucket, deps.env), key }
@@ -55,7 +59,7 @@ export async function writeConfigured(deps: EngineDeps, job: Job, spec: Spec, si
       hint: 'Name a .csv, .jsonl or .parquet file under write.path.',
     })
   }
-  await exportResults(await sourceOf(deps, job, spec), {
+  await exportResults(await resultsOf(deps, job, spec), {
     to: targetOf(deps, path),
     format,
     includeInput: spec.write.includeInput,
@@ -72,7 +76,7 @@ export async function* followResults(deps: EngineDeps, job: Job, request: Follow
     // The state is read first: what was done before it is found below.
     const now = (await store.jobs.getByNo(job.jobNo)) ?? job
     const chunks = now.input === null ? [] : await store.chunks.listDone(job.jobNo, doneNo, PAGE)
-    const source = chunks.length === 0 ? null : await sourceOf(deps, now)
+    const source = chunks.length === 0 ? null : await resultsOf(deps, now)
     for (const chunk of chunks) {
       if (source === null || request.signal.aborted) return
       const selection = { only: request.only ?? null, includeInput: true }

@@ -3,13 +3,13 @@ import type { RetryRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { retry } from '../job/retry.ts'
-import { createRowProgram } from '../row/program.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
-import { withModel } from '../spec/resolve-model.ts'
+import { withKnownModel, withModel } from '../spec/resolve-model.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
+import { rowProgramOf } from './row-program.ts'
 import { assertKeepable } from './settings.ts'
 import type { Submission } from './submission.ts'
 import { openTargets } from './take-up.ts'
@@ -43,18 +43,19 @@ async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): 
         `${path} is the spec ${JSON.stringify(loaded.spec.name)}, the job ran ${JSON.stringify(job.specName)}`,
       )
     }
-    createRowProgram(loaded.spec, columnsOf(job))
+    rowProgramOf(loaded.spec, columnsOf(job))
     openTargets(deps, loaded.spec)
     assertKeepable(deps, loaded.spec, job.settings)
     await deps.store.specs.put(job.tenantNo, loaded.hash, loaded.spec.name, loaded.canonicalJson, now)
     return loaded.hash
   }
   const pinned = await specOf(deps, job)
-  if (request.model === undefined) {
+  if (request.model === undefined && request.target === undefined) {
     openTargets(deps, pinned)
     return job.specHash
   }
-  const changed = withModel(pinned, request.model)
+  const changed =
+    request.target === undefined ? withModel(pinned, request.model ?? '') : withKnownModel(pinned, request.target)
   openTargets(deps, changed)
   assertKeepable(deps, changed, job.settings)
   const canonical = canonicalJson(changed)

@@ -9,11 +9,11 @@ import { turnaroundRange } from '../lane/turnaround.ts'
 import { chooseEvidence, estimateUse } from '../plan/estimate.ts'
 import type { Observation } from '../plan/observation.ts'
 import { createRowTally, type Tally } from '../plan/row-tally.ts'
-import { createRowProgram } from '../row/program.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, readRows } from './job-parts.ts'
 import { evenly, historyOf, pastJobs } from './plan-history.ts'
 import { inFlight, liveTime, type RowEvidence } from './plan-time.ts'
+import { rowProgramOf } from './row-program.ts'
 import { pastTurnarounds } from './turnarounds.ts'
 
 /** How long a batch may take to end that is called back, where the spec says nothing: OpenAI says ten minutes. */
@@ -153,7 +153,7 @@ export async function routeOf(deps: EngineDeps, job: Job, spec: Spec, roundBegan
 /** What a job's rows will use, from a few of its chunks; that answers may be kept already is left out. */
 async function evidenceOf(deps: EngineDeps, job: Job, spec: Spec): Promise<RowEvidence> {
   const tally = createRowTally({
-    program: createRowProgram(spec, columnsOf(job)),
+    program: rowProgramOf(spec, columnsOf(job)),
     answersOf: async () => new Map(),
     sharesAnswers: false,
   })

@@ -1,3 +1,4 @@
+import type { NanoUsd } from '../domain/money.ts'
 import type { RowPick } from '../engine.ts'
 
 /** What a job keeps of its submission, for an intake that has to go on in another process. */
@@ -5,4 +6,10 @@ export interface Submission {
   readonly baseDir: string
   readonly specPath: string
   readonly selection: RowPick | null
+  /** What the plan by which it is run expects it to cost; absent: it is run by none, or that knows no price. */
+  readonly plannedNano?: NanoUsd
+  /** The uploaded file that is its input; absent: what the spec names is. */
+  readonly fileId?: string
+  /** Columns that its input must have; absent: whatever the spec asks for. */
+  readonly columnsHint?: readonly string[]
 }

@@ -40,6 +40,7 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
     baseDir: spec.baseDir,
     specPath: resolve(deps.cwd, request.specPath),
     selection: request.selection ?? null,
+    ...plannedCost(request),
   }
   const { job, created } = await store.jobs.create({
     id: `job_${runtime.uuid()}`,
@@ -66,6 +67,11 @@ export async function submit(deps: EngineDeps, jobDeps: JobDeps, request: Submit
 function referenceOf({ selection, pilot, plan }: SubmitRequest): string | null {
   if (selection !== undefined) return pilot === true ? PILOT_REF : TRIAL_REF
   return plan?.id ?? null
+}
+
+function plannedCost({ plan }: SubmitRequest): Pick<Submission, 'plannedNano'> {
+  const nano = plan?.expectedNano ?? null
+  return nano === null ? {} : { plannedNano: nano }
 }
 
 /** A job key that is taken: its job is continued, where it is the same work. */
@@ -110,7 +116,7 @@ async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec, r
 }
 
 /** What `check` would call an error is one here too: nothing is created, nothing is spent. */
-function refuseErrors(findings: readonly Finding[]): void {
+export function refuseErrors(findings: readonly Finding[]): void {
   const errors = findings.filter((finding) => finding.severity === 'error')
   const [first] = errors
   if (first === undefined) return

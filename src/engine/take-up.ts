@@ -1,13 +1,14 @@
 import { isTrial, type Job } from '../domain/job.ts'
 import { onLane, type Price } from '../domain/money.ts'
 import type { BatchSpec, Spec } from '../domain/spec.ts'
+import { NO_CAPS } from '../domain/tenant.ts'
 import type { Models } from '../provider/model.ts'
 import { answerScope } from '../reuse/answer-scope.ts'
-import { createRowProgram } from '../row/program.ts'
 import type { JobRun, Rate, TargetRun } from '../worker/job-run.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, specOf } from './job-parts.ts'
 import { routeOf } from './route.ts'
+import { rowProgramOf } from './row-program.ts'
 
 /** A model of a spec, and what it charges. */
 type OpenTarget = Omit<TargetRun, 'priceNo' | 'batch' | 'flex'> & {
@@ -83,9 +84,9 @@ export async function takeUp(deps: EngineDeps, job: Job): Promise<JobRun> {
     roundBeganMs,
     spec,
     settings: job.settings,
-    dayNano: (await deps.store.jobs.controls([job.jobNo]))[0]?.dayNano ?? null,
+    caps: (await deps.store.jobs.controls([job.jobNo]))[0]?.caps ?? NO_CAPS,
     columns,
-    program: createRowProgram(spec, columns),
+    program: rowProgramOf(spec, columns),
     targets: await pricedTargets(deps, spec, { batch: batch !== null, flex: isRouted }),
     batch,
     route,

@@ -2,6 +2,7 @@ import { isTerminal, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import type { JobStatus, LiveStatus, WorkOptions } from '../engine.ts'
+import { wantsMarks } from '../job/tell-marks.ts'
 import { flexAccount } from '../limit/flex-account.ts'
 import { serveDuties } from '../worker/duties.ts'
 import type { Worker } from '../worker/worker.ts'
@@ -11,8 +12,10 @@ import { enterFleet, type FleetWorker, type WorkDeps } from './enter-fleet.ts'
 import { bringIn } from './intake.ts'
 import { specOf } from './job-parts.ts'
 import { type Meter, startMeter } from './meter.ts'
+import { noticeDuty } from './notices.ts'
 import { rowsEnded, type StatusReader } from './status.ts'
 import { batchPolicy, openTargets } from './take-up.ts'
+import { watchDuty } from './watch-marks.ts'
 
 /** How often a panel hears. */
 const STATUS_MS = 250
@@ -45,14 +48,8 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
   const reporting = report(deps, reader, job.jobNo, { live, rowsAtStart }, options, ended.signal)
   // Awaited below; until then its failure is nobody's, and must not end the process.
   reporting.catch(() => undefined)
-  const batching = serveBatches(
-    parts,
-    seat,
-    job,
-    spec,
-    AbortSignal.any([ended.signal, options.signal, options.abandon]),
-  )
-  batching.catch(() => undefined)
+  const serving = serveBeside(parts, seat, job, spec, AbortSignal.any([ended.signal, options.signal, options.abandon]))
+  serving.catch(() => undefined)
   try {
     await worker.run({
       jobNo: job.jobNo,
@@ -64,7 +61,7 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
     ended.abort()
     meter.stop()
     // The end of everything waits for nobody: a role that is not laid down runs out.
-    if (!options.abandon.aborted) await batching
+    if (!options.abandon.aborted) await serving
     await seat.leave()
   }
   await reporting
@@ -73,8 +70,11 @@ export async function work(parts: WorkDeps, reader: StatusReader, job: Job, opti
   return last
 }
 
-/** Of a job that goes by batch, this process also brings the batches to their provider and back, unless another one does. */
-function serveBatches(
+/**
+ * What else this process does for its job, unless another one does: of a job that goes by batch, it brings the batches to their provider and back; of one
+ * of which somebody wants to hear while it runs, it looks how that stands, and sends.
+ */
+function serveBeside(
   parts: WorkDeps,
   { workerId }: FleetWorker,
   job: Job,
@@ -82,7 +82,10 @@ function serveBatches(
   ended: AbortSignal,
 ): Promise<void> {
   const { store, runtime, events } = parts.deps
-  if (batchPolicy(job, spec) === null) return Promise.resolve()
+  const duties = [
+    ...(batchPolicy(job, spec) === null ? [] : [batchDuty(parts, workerId)]),
+    ...(wantsMarks(job, spec) ? [watchDuty(parts), noticeDuty(parts)] : []),
+  ]
   return serveDuties(
     {
       fleet: store.fleet,
@@ -96,7 +99,7 @@ function serveBatches(
           message: error instanceof Error ? error.message : String(error),
         }),
     },
-    [batchDuty(parts, workerId)],
+    duties,
     ended,
   )
 }

@@ -1,6 +1,7 @@
 import type { Env } from '../blob/s3-access.ts'
 import type { Value } from '../domain/row.ts'
 import type { InputSpec } from '../domain/spec.ts'
+import type { FoundFile } from './input-file.ts'
 import { openSource } from './open-source.ts'
 import { keyColumnOf } from './row-key.ts'
 import type { SourceItem, SourceUnreadable } from './source.ts'
@@ -33,6 +34,8 @@ export async function describeInput(options: {
   readonly baseDir: string
   /** Where object storage and the keys for it are looked up. */
   readonly env: Env
+  /** What is looked at in place of what `source` names. */
+  readonly files?: readonly FoundFile[] | undefined
 }): Promise<InputPreview> {
   const source = await openSource({ ...options, spool: null })
   const items: SourceItem[] = []

@@ -21,18 +21,27 @@ export interface OpenSourceOptions {
   readonly baseDir: string
   /** Where object storage and the keys for it are looked up. */
   readonly env: Env
+  /** What is read in place of what the input's `source` names. */
+  readonly files?: readonly FoundFile[] | undefined
   /** Where the rows of a query are kept while they are read; `null`: they are only looked at. */
   readonly spool: { readonly blob: Blob; readonly key: string } | null
   readonly signal?: AbortSignal | undefined
 }
 
 /** Opens the input that a spec names, by its format or the files' names. DuckDB is loaded only for Parquet and SQL. */
-export async function openSource({ input, baseDir, env, spool, signal }: OpenSourceOptions): Promise<Source> {
+export async function openSource({
+  input,
+  baseDir,
+  env,
+  files: given,
+  spool,
+  signal,
+}: OpenSourceOptions): Promise<Source> {
   if (input.sql !== null) {
     const { openQuery } = await import('./query-source.ts')
     return openQuery({ sql: input.sql, baseDir, spool, signal })
   }
-  const files = await findInput(input.source ?? '', baseDir, env)
+  const files = given ?? (await findInput(input.source ?? '', baseDir, env))
   const format = input.format ?? formatOf(files)
   if (format === 'parquet') {
     const { openParquet } = await import('./parquet-source.ts')

@@ -1,5 +1,5 @@
 import { type Blob, BlobMissing } from '../blob/blob.ts'
-import type { ChunkExtent } from '../domain/chunk.ts'
+import type { ChunkExtent, RowPart } from '../domain/chunk.ts'
 import { parseExact } from '../domain/exact-json.ts'
 import type { Row, Value } from '../domain/row.ts'
 import { SluiceError } from '../errors.ts'
@@ -8,7 +8,7 @@ import { keyOf } from './row-key.ts'
 
 /**
  * The rows of a chunk as they stand in the snapshot, each with a value for every column. Lines that could not be read are left out: their
- * outcome stands in the store already. `keyColumn`: whose value is the row's id; `null`: its index is.
+ * outcome stands in the store already. `keyColumn`: whose value is the row's id; `null`: its index is. `part`: only these of its rows.
  * Throws `snapshot_damaged` unless the bytes are there and are the ones that were written.
  */
 export async function readChunk(
@@ -16,12 +16,14 @@ export async function readChunk(
   chunk: ChunkExtent,
   columns: readonly string[],
   keyColumn: number | null,
+  part: RowPart = chunk,
 ): Promise<Row[]> {
   const bytes = await readExtent(blob, chunk)
   const lines = bytes.toString('utf8').split('\n')
   if (lines.length !== chunk.rows + 1) throw damaged(chunk, `it holds ${lines.length - 1} lines, not ${chunk.rows}`)
   const rows: Row[] = []
-  for (let at = 0; at < chunk.rows; at++) {
+  const first = part.firstRow - chunk.firstRow
+  for (let at = first; at < Math.min(chunk.rows, first + part.rows); at++) {
     const values = parseExact(lines[at] as string) as Value[] | null
     if (values === null) continue
     // Columns that were met later in the input.

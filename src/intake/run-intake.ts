@@ -6,6 +6,7 @@ import { SluiceError } from '../errors.ts'
 import { type Runtime, sha256 } from '../runtime.ts'
 import type { Chunks, NewSegment } from '../store/store.ts'
 import { refuseTwins } from './duplicate-keys.ts'
+import type { FoundFile } from './input-file.ts'
 import { spoolKey } from './intake-files.ts'
 import { createKeyLog } from './key-log.ts'
 import { createManifest } from './manifest.ts'
@@ -23,6 +24,8 @@ export interface IntakeOptions {
   readonly baseDir: string
   /** Where object storage and the keys for it are looked up. */
   readonly env: Env
+  /** What is read in place of what `input.source` names: files that were uploaded. */
+  readonly files?: readonly FoundFile[] | undefined
   /** `null`: all rows. */
   readonly selection: Selection | null
   readonly job: Pick<Job, 'id' | 'jobNo' | 'input' | 'inputHash' | 'rowsTotal'>
@@ -81,7 +84,8 @@ export async function runIntake(options: IntakeOptions): Promise<IntakeResult> {
   if (progress.done && job.input !== null && job.inputHash !== null) {
     return { columns: job.input.columns, input: job.input, inputHash: job.inputHash, rows: job.rowsTotal }
   }
-  const source = await openSource({ input: spec.input, baseDir, env, spool: { blob, key: spoolKey(job.id) }, signal })
+  const spool = { blob, key: spoolKey(job.id) }
+  const source = await openSource({ input: spec.input, baseDir, env, files: options.files, spool, signal })
   const identity = await source.identify()
   const from = progress.position === null ? startOf(identity, spec) : (JSON.parse(progress.position) as IntakePosition)
   if (from.identity !== identity) throw changed(source)

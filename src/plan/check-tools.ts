@@ -17,8 +17,8 @@ export interface InputPreview {
 export interface CheckTools {
   /** Reads one variable of the environment. */
   env(name: string): string | undefined
-  /** Looks at the beginning of the input. Rejects with a SluiceError where it cannot be read. */
-  describeInput(input: InputSpec, baseDir: string): Promise<InputPreview>
+  /** Looks at the beginning of the input; `null`: it is still to come. Rejects with a SluiceError where it cannot be read. */
+  describeInput(input: InputSpec, baseDir: string): Promise<InputPreview | null>
   /** The price of a model: the spec's own, else the table's, else `null`. */
   price(target: ModelTarget, own: PriceSpec | null): Price | null
   /** Whether its provider has a batch API that sluice knows. */

@@ -3,6 +3,9 @@ import type { Value } from '../domain/row.ts'
 import { SluiceError } from '../errors.ts'
 import { literal, openDuckDb } from './duckdb.ts'
 
+/** What messages call the query of a spec. */
+const OWN_QUERY = 'input.sql'
+
 /** A table that is being read: its rows, in order, in batches of about two thousand. */
 export interface TableReading {
   readonly columns: readonly string[]
@@ -43,7 +46,7 @@ export async function describeParquet(path: string, name: string): Promise<Parqu
 
 /** Rows of one SELECT over files, whose paths are relative to `baseDir`. Throws `input_invalid` with DuckDB's message. */
 export async function readQuery(sql: string, baseDir: string): Promise<TableReading> {
-  return openTable(sql, baseDir, 'input.sql')
+  return openTable(sql, baseDir, OWN_QUERY)
 }
 
 async function openTable(sql: string, baseDir: string | null, what: string): Promise<TableReading> {
@@ -111,5 +114,8 @@ function checkedColumns(
 
 function asInputError(error: unknown, what: string): unknown {
   if (error instanceof SluiceError || !(error instanceof Error)) return error
-  return new SluiceError('input_invalid', `${what} cannot be read: ${error.message}`, { cause: error })
+  // Of a query that is ours, neither its text nor where the file lies for the moment is of use to anybody.
+  const message =
+    what === OWN_QUERY ? error.message : error.message.replace(/\n\nLINE [\s\S]*$/, '').replace(/ '\/[^'\n]*'/g, '')
+  return new SluiceError('input_invalid', `${what} cannot be read: ${message}`, { cause: error })
 }

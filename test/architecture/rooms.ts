@@ -8,13 +8,16 @@ import type { Source } from './source.ts'
 const groups: readonly (readonly string[])[] = [
   ['domain'],
   ['errors', 'events', 'runtime'],
-  ['spec', 'row', 'limit', 'provider', 'table', 'store', 'queue', 'blob', 'reuse', 'simulator'],
+  ['access', 'chat', 'spec', 'row', 'limit', 'provider', 'table', 'store', 'queue', 'blob', 'reuse', 'simulator'],
   ['intake', 'batch', 'lane', 'plan', 'delivery', 'notify'],
   ['job', 'worker'],
   ['engine'],
-  ['config'],
+  ['service'],
+  ['config', 'serve-config', 'serve-config-reader'],
+  ['telemetry'],
   ['compose'],
-  ['http', 'cli', 'index'],
+  ['http'],
+  ['cli', 'index'],
 ]
 
 const roomOf = (path: string) => (path.split('/')[0] as string).replace(/\.ts$/, '')

@@ -82,7 +82,12 @@ describe('a plan as JSON', () => {
   it('kept in a file gives back what it is bound to, and its command', () => {
     const command = { spec: 'triage.yaml', overrides: { limit: 5 } }
     const plan = aPlan()
-    expect(readPlanFile(planFile(plan, command), 'plan.json')).toEqual({ id: plan.id, binding: plan.binding, command })
+    expect(readPlanFile(planFile(plan, command), 'plan.json')).toEqual({
+      id: plan.id,
+      binding: plan.binding,
+      expectedNano: plan.use.costNano?.expected ?? null,
+      command,
+    })
   })
 
   it.each(['', 'null', '[]', '{"schema":"sluice.plan/1"}', '{"schema":"sluice.plan/2","plan":"p"}', 'spec: x'])(

@@ -1,0 +1,134 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { resultTexts } from '../delivery/export.ts'
+import { isTerminal, type Job } from '../domain/job.ts'
+import { SluiceError } from '../errors.ts'
+import { createAtOnce } from './at-once.ts'
+import type { FileRange } from './file-desk.ts'
+import { assertRowsKept } from './kept-rows.ts'
+import { exportJob, resultsOf } from './results.ts'
+import type { Download, DownloadRequest, TransferDeps } from './transfer-desk.ts'
+
+/** Bytes of a file that a reader holds at a time, twice. */
+const READ_BYTES = 128 * 1024
+
+/** Tables that are made at a time. */
+const AT_ONCE = 4
+
+/** Files of results, as one process makes and reads them. */
+export interface Downloads {
+  /** The result table of the job as one file (see TransferDesk.download). */
+  open(job: Job, request: DownloadRequest): Promise<Download>
+}
+
+/** Creates the downloads of one process: what several ask for at once is made once. */
+export function createDownloads(deps: TransferDeps): Downloads {
+  const making = new Map<string, Promise<string>>()
+  const atOnce = createAtOnce(AT_ONCE)
+
+  const made = (job: Job, request: DownloadRequest): Promise<string> => {
+    const folder = folderOf(job, request)
+    const known = making.get(folder)
+    if (known !== undefined) return known
+    const coming = atOnce(() => makeOnce(deps, job, request, folder)).finally(() => making.delete(folder))
+    making.set(folder, coming)
+    return coming
+  }
+
+  return Object.freeze({
+    async open(job: Job, request: DownloadRequest): Promise<Download> {
+      assertRowsKept(job)
+      if (job.input === null) {
+        throw new SluiceError(
+          'job_state',
+          `the input of ${job.id} has not been read in full, so that it has no results yet`,
+        )
+      }
+      const name = nameOf(job, request)
+      if (!isTerminal(job.state)) return { kind: 'stream', name, bytes: asItStands(deps, atOnce, job, request) }
+      const key = await made(job, request)
+      const bytes = (await deps.blob.size(key)) ?? 0
+      const read = ({ from, to }: FileRange = { from: 0, to: bytes }) =>
+        deps.blob.stream(key, { from, to, blockBytes: READ_BYTES })
+      return {
+        kind: 'file',
+        name,
+        bytes,
+        tag: key.slice(folderOf(job, request).length).split('.', 1)[0] as string,
+        read,
+      }
+    },
+  })
+}
+
+/** Below the job's own folder: what is removed with the job. */
+function folderOf({ id, round }: Job, { format, only, safeCsv, includeInput }: DownloadRequest): string {
+  const options = [only ?? 'all', ...(safeCsv ? ['safe'] : []), ...(includeInput ? [] : ['bare']), format]
+  return `jobs/${id}/exports/${round}-${options.join('-')}/`
+}
+
+function nameOf({ specName, id }: Job, { format, only }: DownloadRequest): string {
+  return `${specName.replaceAll(/[^\w.-]+/g, '-')}-${id}${only === undefined ? '' : `-${only}`}.${format}`
+}
+
+/**
+ * The key of the file, which is made where there is none. Each maker writes under a name of its own, and of several the first by name is the one that
+ * counts: the bytes behind a name never change.
+ */
+async function makeOnce(deps: TransferDeps, job: Job, request: DownloadRequest, folder: string): Promise<string> {
+  for await (const key of deps.blob.list(folder)) return key
+  const key = `${folder}${deps.runtime.uuid()}.${request.format}`
+  const writer = await deps.blob.writer(key)
+  try {
+    for await (const block of tableOf(deps, job, request)) await writer.write(block)
+  } catch (error) {
+    await writer.abort()
+    throw error
+  }
+  await writer.close()
+  for await (const first of deps.blob.list(folder)) return first
+  return key
+}
+
+/** The table as it stands now, by way of a file: a slow reader holds none of its rows. */
+function asItStands(
+  deps: TransferDeps,
+  atOnce: ReturnType<typeof createAtOnce>,
+  job: Job,
+  request: DownloadRequest,
+): AsyncGenerator<Buffer> {
+  const { signal } = request
+  return throughDisk((path) =>
+    atOnce(async () => {
+      signal.throwIfAborted()
+      return exportJob(deps, job, { ...optionsOf(request), to: { kind: 'file', path }, signal })
+    }),
+  )
+}
+
+/** The table of a job that is over, as fast as it can be made. */
+async function* tableOf(deps: TransferDeps, job: Job, request: DownloadRequest): AsyncGenerator<Buffer> {
+  const options = optionsOf(request)
+  if (request.format === 'parquet') {
+    return yield* throughDisk((path) => exportJob(deps, job, { ...options, to: { kind: 'file', path } }))
+  }
+  for await (const text of resultTexts(await resultsOf(deps, job), options)) yield Buffer.from(text)
+}
+
+function optionsOf({ format, safeCsv, includeInput, only }: DownloadRequest) {
+  return { format, safeCsv, includeInput, ...(only && { only }) }
+}
+
+/** The bytes of a file that `write` makes; it is gone afterwards. */
+async function* throughDisk(write: (path: string) => Promise<unknown>): AsyncGenerator<Buffer> {
+  const folder = await mkdtemp(join(tmpdir(), 'sluice-results-'))
+  try {
+    const path = join(folder, 'results')
+    await write(path)
+    yield* createReadStream(path, { highWaterMark: READ_BYTES })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,138 @@
+import type { Chunk } from '../domain/chunk.ts'
+import { costUsd, isTerminal, type Job, rowTotals, tokenTotals } from '../domain/job.ts'
+import { SluiceError } from '../errors.ts'
+import type { StoredEvent } from '../store/role/events.ts'
+import { doneNoOf, type JobFeeds } from './job-feed.ts'
+import type { EventsRequest, JobEvent, TransferDeps } from './transfer-desk.ts'
+import { standsStill } from './watch.ts'
+
+/** Events, and chunks, that are listed at a time. */
+const PAGE = 100
+
+/** How far somebody has followed the two lists that events come from: those of the job, and its chunks as they were done. */
+interface EventPlace {
+  readonly seq: number
+  readonly doneNo: number
+}
+
+/** What happened to a job, and happens (see TransferDesk.events). */
+export async function eventStream(
+  deps: TransferDeps,
+  feeds: JobFeeds,
+  job: Job,
+  request: EventsRequest,
+): Promise<AsyncIterable<JobEvent> | null> {
+  const { store } = deps
+  const place = request.after === null ? { seq: 0, doneNo: 0 } : placeOf(request.after)
+  if (isTerminal(job.state)) {
+    const events = await store.events.list(job.jobNo, place.seq, 1)
+    const chunks = await store.chunks.listDone(job.jobNo, place.doneNo, 1)
+    if (events.length + chunks.length === 0) return null
+  }
+  return eventsAfter(deps, feeds, job, place, request.signal)
+}
+
+async function* eventsAfter(
+  { store }: TransferDeps,
+  feeds: JobFeeds,
+  found: Job,
+  from: EventPlace,
+  signal: AbortSignal,
+): AsyncGenerator<JobEvent> {
+  const { jobNo } = found
+  let [seen, place, isBehind] = [found, from, true]
+  while (true) {
+    signal.throwIfAborted()
+    let [events, chunks]: [readonly StoredEvent[], AsyncIterable<Chunk> | readonly Chunk[]] = [[], []]
+    const feed = isBehind ? null : await feeds.next(seen, place, signal)
+    if (feed === null || feed.chunksAfter > place.doneNo || (feed.eventsAfter ?? 0) > place.seq) {
+      // The state is read first, then what led to it: what is told of a state that ends the job is told last.
+      seen = (await store.jobs.getByNo(jobNo)) ?? seen
+      events = await store.events.list(jobNo, place.seq, PAGE)
+      isBehind = events.length === PAGE
+      chunks = chunksAfter(store, jobNo, place.doneNo)
+    } else {
+      seen = feed.job
+      events = feed.events.filter(({ seq }) => seq > place.seq)
+      chunks = feed.chunks.filter((chunk) => doneNoOf(chunk) > place.doneNo)
+    }
+    for await (const event of inOrder(events, chunks, place, found.id)) {
+      place = event.place
+      yield event.told
+    }
+    if (!isBehind && isTerminal(seen.state)) return
+  }
+}
+
+/** Chunks that were done, page by page, to the last that there is now. */
+async function* chunksAfter(store: TransferDeps['store'], jobNo: number, after: number): AsyncGenerator<Chunk> {
+  for (let from = after; ; ) {
+    const page = await store.chunks.listDone(jobNo, from, PAGE)
+    yield* page
+    const last = page.at(-1)
+    if (last === undefined || page.length < PAGE) return
+    from = doneNoOf(last)
+  }
+}
+
+interface Placed {
+  readonly told: JobEvent
+  readonly place: EventPlace
+}
+
+/** What began before the chunks were done, the chunks, and then what halted or ended the job. */
+async function* inOrder(
+  events: readonly StoredEvent[],
+  chunks: AsyncIterable<Chunk> | readonly Chunk[],
+  from: EventPlace,
+  jobId: string,
+): AsyncGenerator<Placed> {
+  let place = from
+  const halt = events.findIndex(isHalt)
+  const before = halt < 0 ? events : events.slice(0, halt)
+  for (const event of before) {
+    place = { ...place, seq: event.seq }
+    yield { place, told: { id: idOf(place), type: event.type, data: dataOf(event, jobId) } }
+  }
+  for await (const chunk of chunks) {
+    place = { ...place, doneNo: doneNoOf(chunk) }
+    yield { place, told: { id: idOf(place), type: 'chunk.done', data: JSON.stringify(chunkData(chunk, jobId)) } }
+  }
+  for (const event of events.slice(before.length)) {
+    place = { ...place, seq: event.seq }
+    yield { place, told: { id: idOf(place), type: event.type, data: dataOf(event, jobId) } }
+  }
+}
+
+function isHalt({ type, data }: StoredEvent): boolean {
+  if (type !== 'job.state') return false
+  const { to } = JSON.parse(data) as { readonly to: Job['state'] }
+  return to === 'finalizing' || standsStill({ state: to } as Job)
+}
+
+function dataOf({ atMs, data }: StoredEvent, jobId: string): string {
+  return JSON.stringify({ job_id: jobId, at: new Date(atMs).toISOString(), ...(JSON.parse(data) as object) })
+}
+
+function chunkData({ chunkNo, firstRow, rows, state, round, counters }: Chunk, jobId: string): object {
+  return {
+    job_id: jobId,
+    chunk_id: chunkNo,
+    first_row: firstRow,
+    state,
+    round,
+    rows: rowTotals(rows, counters),
+    tokens: tokenTotals(counters),
+    cost_usd: costUsd(counters),
+  }
+}
+
+function idOf({ seq, doneNo }: EventPlace): string {
+  return `${seq}.${doneNo}`
+}
+
+function placeOf(id: string): EventPlace {
+  const parts = /^(\d{1,15})\.(\d{1,15})$/.exec(id)
+  if (parts === null) throw new SluiceError('request_invalid', `${JSON.stringify(id)} is no id of these events`)
+  return { seq: Number(parts[1]), doneNo: Number(parts[2]) }
+}

@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished } from 'vitest'
+import { openFileBlob } from '../../src/blob/file.ts'
+import { createFileDesks } from '../../src/engine/files.ts'
+import { sweep } from '../../src/engine/sweep.ts'
+import { systemRuntime } from '../../src/runtime.ts'
+import { openSqliteStore } from '../../src/store/sqlite.ts'
+import { DEFAULT_TENANT } from '../../src/store/store.ts'
+
+const DAY_MS = 24 * 3_600_000
+
+it('throws away files whose time is over and answers that nobody asks for any more, and nothing else', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-sweep-'))
+  const system = systemRuntime()
+  let nowMs = system.now()
+  const runtime = { ...system, now: () => nowMs }
+  const store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime, version: 'test' })
+  onTestFinished(async () => {
+    await store.close()
+    await rm(dir, { recursive: true, force: true })
+  })
+  const blob = openFileBlob({ dir: join(dir, 'blob') })
+  const files = createFileDesks({ store, blob, runtime })(DEFAULT_TENANT)
+  const upload = async (name: string, expiresAtMs: number | null) => {
+    const { id } = await files.add({ id: `file_${runtime.uuid()}`, purpose: 'batch', name, expiresAtMs })
+    const one = async function* () {
+      yield Buffer.from('some bytes')
+    }
+    await files.append(id, 0, one(), { maxBytes: 100, signal: new AbortController().signal })
+    return id
+  }
+  const take = (key: string) =>
+    store.requests.take({
+      tenantNo: DEFAULT_TENANT,
+      key,
+      fingerprint: 'same',
+      subject: 'fresh',
+      nowMs,
+      staleBeforeMs: nowMs - 10_000,
+    })
+  const [stays, goes] = [await upload('stays', null), await upload('goes', nowMs + DAY_MS)]
+  await take('old')
+  await store.requests.answer(DEFAULT_TENANT, 'old', { status: 201, headers: '{}', body: '{}' }, nowMs)
+
+  nowMs += DAY_MS / 2
+  await sweep({ store, blob, runtime })
+  expect((await files.list({ limit: 10 })).map(({ id }) => id).sort()).toStrictEqual([stays, goes].sort())
+  expect(await take('old')).toMatchObject({ kind: 'answered' })
+
+  nowMs += DAY_MS
+  await sweep({ store, blob, runtime })
+  expect((await files.list({ limit: 10 })).map(({ id }) => id)).toStrictEqual([stays])
+  const kept: string[] = []
+  for await (const key of blob.list('files/')) kept.push(key)
+  expect(kept.filter((key) => key.includes(goes))).toStrictEqual([])
+  expect(kept.filter((key) => key.includes(stays))).toHaveLength(1)
+  expect(await take('old')).toMatchObject({ kind: 'mine' })
+})
