@@ -1,3 +1,4 @@
+import type { ReadChat } from '../domain/chat.ts'
 import type { Spec } from '../domain/spec.ts'
 import { type Finding, SluiceError } from '../errors.ts'
 import { analyseCondition, analyseTemplate, type KnownNames, type TemplateAnalysis, unknownNames } from './analyse.ts'
@@ -6,6 +7,7 @@ import { createJudge, type Judge } from './judge.ts'
 import { compileSchema } from './output-schema.ts'
 import { compilePrompt, type PromptOf } from './prompt.ts'
 import type { Faults } from './read-answer.ts'
+import { compileRequests } from './request-column.ts'
 import type { World } from './scope.ts'
 
 /** The parts of a spec that rows run through, compiled. */
@@ -16,7 +18,7 @@ export interface Compiled {
 }
 
 /** Compiles prompts, conditions and schema for rows with these columns. Throws SluiceError `spec_invalid` with every fault as a finding. */
-export function compile(spec: Spec, columns: readonly string[]): Compiled {
+export function compile(spec: Spec, columns: readonly string[], readChat?: ReadChat): Compiled {
   const findings: Finding[] = []
   const names = { columns, vars: Object.keys(spec.vars), output: null }
   const look = (place: string, analysis: TemplateAnalysis, known: KnownNames): TemplateAnalysis => {
@@ -38,6 +40,8 @@ export function compile(spec: Spec, columns: readonly string[]): Compiled {
   if (findings.length > 0) throw new SluiceError('spec_invalid', summary(findings), { findings })
 
   const world: World = { columns, vars: spec.vars }
+  if (spec.prompt.request !== undefined)
+    return { where: null, ...compileRequests(spec.prompt.request, columns, readChat) }
   return {
     prompt: compilePrompt(spec.prompt, analyses, world),
     where: where === null ? null : compileCondition(where.text, where.analysis, world, { lenient: false }),

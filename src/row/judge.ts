@@ -38,11 +38,7 @@ export function createJudge(bench: Bench): Judge {
       return rejected('content_filtered', "the provider's filter blocked the answer")
     if (completion.finish === 'refusal') return rejected('refused', declined(completion.text))
     const reading = bench.schema === null ? readPlain(completion) : readJson(completion, bench.faults)
-    if (!reading.ok) {
-      return completion.finish === 'length'
-        ? rejected('truncated', cutOff(maxOutputTokens))
-        : rejected(reading.cause, reading.message)
-    }
+    if (!reading.ok) return unread(reading, completion, maxOutputTokens)
     const broken = brokenCheck(bench, row, reading.value)
     if (broken !== null) return rejected('check_failed', broken)
     return { accepted: true, output: outputText(reading.exact, bench.columns) }
@@ -50,15 +46,24 @@ export function createJudge(bench: Bench): Judge {
 }
 
 /** Only an answer that ended by itself is repaired: what was cut off must not be taken for whole. */
-function readJson(completion: Answered, faults: Faults): Reading {
+export function readJson(completion: Answered, faults: Faults): Reading {
   const reading = readAnswer(completion.text, faults, { repair: completion.finish === 'stop' })
   if (reading.ok || reading.cause === 'schema_invalid') return reading
   const begins = excerpt(completion.text, 80)
   return { ...reading, message: begins === '' ? reading.message : `${reading.message}; it begins: ${begins}` }
 }
 
+/** Why an answer could not be read: the limit that cut it off, where one did. */
+export function unread(
+  { cause, message }: Extract<Reading, { readonly ok: false }>,
+  { finish }: Answered,
+  maxOutputTokens: number | undefined,
+): Judgement {
+  return finish === 'length' ? rejected('truncated', cutOff(maxOutputTokens)) : rejected(cause, message)
+}
+
 /** Plain text is taken byte for byte. */
-function readPlain({ text, finish }: Answered): Reading {
+export function readPlain({ text, finish }: Answered): Reading {
   if (finish === 'length') return { ok: false, cause: 'schema_invalid', message: 'the answer was cut off' }
   if (text.trim() === '') return { ok: false, cause: 'schema_invalid', message: 'the answer is empty' }
   return { ok: true, value: { answer: text }, exact: { answer: text } }

@@ -1,4 +1,4 @@
-import { Drop, type FilterImplOptions, Liquid, LiquidError } from 'liquidjs'
+import { Drop, type FilterImplOptions, Liquid, LiquidError, Token } from 'liquidjs'
 import { cutBytes } from './cut.ts'
 import { jsonText } from './json-text.ts'
 
@@ -20,8 +20,8 @@ const TEXT_FILTERS =
 const MAX_TEMPLATE_CHARS = 1_000_000
 /** Characters and list items that one render may produce. */
 const MAX_RENDER_UNITS = 100_000_000
-/** A guard against loops within loops; no template that ends comes near it. */
-const MAX_RENDER_MS = 10_000
+/** A guard against loops within loops, for whose time a whole process stands still; no template that ends comes near it. */
+const MAX_RENDER_MS = 1_000
 
 /** One fault of a template, with its place in it, from 1. */
 export interface TemplateFault {
@@ -92,6 +92,21 @@ function truncateTokens(value: unknown, tokens: unknown): string {
   }
   return cutBytes(asText(value), (tokens as number) * BYTES_PER_TOKEN)
 }
+
+/**
+ * LiquidJS counts the lines before a token from the beginning each time that it is asked, and asks for each name: a long template with many names would
+ * hold up the process for minutes. Here it goes on counting where it was asked last.
+ */
+function countLinesOnce(): void {
+  let [input, at, line, column] = ['', 0, 1, 1]
+  Token.prototype.getPosition = function (this: Token) {
+    if (this.input !== input || this.begin < at) [input, at, line, column] = [this.input, 0, 1, 1]
+    for (; at < this.begin; at++) [line, column] = input[at] === '\n' ? [line + 1, 1] : [line, column + 1]
+    return [line, column]
+  }
+}
+
+countLinesOnce()
 
 /** Renders and evaluates. */
 export const liquid = createLiquid('strict')

@@ -2,6 +2,7 @@ import { Ajv, type Options } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { JsonSchema } from '../domain/request.ts'
+import { boundedPattern } from './bounded-pattern.ts'
 import type { Faults } from './read-answer.ts'
 import { schemaFaults } from './schema-fault.ts'
 
@@ -15,6 +16,7 @@ const OPTIONS: Options = Object.freeze({
   strict: false,
   strictNumbers: true,
   logger: false,
+  code: { regExp: Object.assign(boundedPattern, { code: 'boundedPattern' }) },
 })
 
 /** Schemas are checked against their meta-schema by one Ajv of each dialect, made when it is first needed: that costs most of a compilation. */

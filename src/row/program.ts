@@ -1,4 +1,5 @@
 import { type PastAttempt, REPLY_CAP_BYTES } from '../domain/attempt.ts'
+import type { ReadChat } from '../domain/chat.ts'
 import type { Completion } from '../domain/completion.ts'
 import { type Failure, failure } from '../domain/failure.ts'
 import type { ModelTarget } from '../domain/request.ts'
@@ -26,12 +27,12 @@ const MESSAGE_CAP_BYTES = 1000
 /**
  * The life of the rows of one spec and one set of columns (architecture §3.3). `prepare` and `settle` are pure: they look at the row, its
  * attempts and the completion, and at nothing else. Throws SluiceError `spec_invalid`, with all findings, where templates, conditions or
- * schema do not compile, or name what is not there.
+ * schema do not compile, or name what is not there. `readChat` is needed where the rows are whole requests (`prompt.request`).
  */
-export function createRowProgram(spec: Spec, columns: readonly string[]): RowProgram {
+export function createRowProgram(spec: Spec, columns: readonly string[], readChat?: ReadChat): RowProgram {
   const parts: Parts = {
     spec,
-    compiled: compile(spec, columns),
+    compiled: compile(spec, columns, readChat),
     policy: policyOf(spec),
     sizeOf: sizer(spec.output.schema),
   }
@@ -62,16 +63,18 @@ function prepare(parts: Parts, row: Row, past: readonly PastAttempt[], options: 
   if (!prompted.ok) return failed('template_error', prompted.message)
   const stays = fallbackIndex === standing.fallbackIndex
   const step = stays ? standing.invalid + 1 : 1
+  const { own } = prompted
+  const target = targetAt(parts.spec, fallbackIndex)
   const request = buildRequest({
-    target: targetAt(parts.spec, fallbackIndex),
+    target: own === undefined ? target : { ...target, params: { ...target.params, ...own.params } },
     system: prompted.system,
-    user: prompted.user,
-    schema: parts.spec.output.schema,
+    messages: prompted.messages,
+    schema: own === undefined ? parts.spec.output.schema : own.schema,
     fixed: prompted.fixed,
     step,
     rejected: stays ? standing.rejected : null,
   })
-  const { inputTokens, ...size } = parts.sizeOf(request)
+  const { inputTokens, ...size } = (own === undefined ? parts.sizeOf : sizer(own.schema))(request)
   const over = overBudget(parts.spec.budget.rowTokens, standing, { inputTokens, ...size })
   if (over !== null) return failed('row_budget', over)
   return { kind: 'send', request, requestHash: requestHash(request), step, fallbackIndex, ...size }

@@ -1,4 +1,4 @@
-import type { FixedPart } from '../domain/request.ts'
+import type { FixedPart, JsonSchema, Message, ModelParams } from '../domain/request.ts'
 import type { Row } from '../domain/row.ts'
 import type { PromptSpec } from '../domain/spec.ts'
 import { analyseTemplate, type TemplateAnalysis } from './analyse.ts'
@@ -9,9 +9,17 @@ import type { World } from './scope.ts'
 import { compileTemplate } from './template.ts'
 
 /** The prompt of one row, or which template failed on it, and why. */
-export type Prompted =
-  | { readonly ok: true; readonly system: string | null; readonly user: string; readonly fixed: FixedPart }
-  | { readonly ok: false; readonly message: string }
+export type Prompted = Prompt | { readonly ok: false; readonly message: string }
+
+export interface Prompt {
+  readonly ok: true
+  readonly system: string | null
+  /** The last is the user's. */
+  readonly messages: readonly Message[]
+  readonly fixed: FixedPart
+  /** What the row itself says beside the texts; absent: what the spec says. */
+  readonly own?: { readonly params: ModelParams; readonly schema: JsonSchema | null }
+}
 
 /** Renders the prompts of rows. */
 export type PromptOf = (row: Row) => Prompted
@@ -38,11 +46,12 @@ export function compilePrompt(prompt: PromptSpec, analyses: PromptAnalyses, worl
     const second = user === null ? { text: '' } : user.render(row)
     if ('fault' in second) return failed('prompt.user', second.fault)
     const text = namesRow ? second.text : withRow(second.text, rowJson(row))
-    return { ok: true, system: first === null ? null : first.text, user: text, fixed }
+    return { ok: true, system: first === null ? null : first.text, messages: [{ role: 'user', text }], fixed }
   }
 }
 
-const NOTHING_FIXED: FixedPart = Object.freeze({ system: false, userChars: 0, bytes: 0 })
+/** Of requests of which nothing is known to be the same. */
+export const NOTHING_FIXED: FixedPart = Object.freeze({ system: false, userChars: 0, bytes: 0 })
 
 /** What both templates begin with whatever the row is. Blanks at the end may be trimmed by what follows them, and are left out. */
 function fixedPart(prompt: PromptSpec, world: World): FixedPart {

@@ -14,7 +14,8 @@ const TOKENS_AROUND_MESSAGE = 16
 export interface Step {
   readonly target: ModelTarget
   readonly system: string | null
-  readonly user: string
+  /** The conversation; the last message is the user's. */
+  readonly messages: readonly Message[]
   readonly schema: JsonSchema | null
   readonly fixed: FixedPart
   /** 1 normal · 2 errors fed back · 3 and more: the schema is repeated as well. */
@@ -33,16 +34,15 @@ export function buildRequest(step: Step): ModelRequest {
 }
 
 function messagesOf(step: Step): readonly Message[] {
-  const { user, rejected } = step
-  if (rejected === null) return [{ role: 'user', text: user }]
+  const { messages, rejected } = step
+  if (rejected === null) return messages
   const reply = rejected.cause === 'truncated' ? '' : (rejected.reply ?? '').trim()
   const feedback = feedbackOf(step, rejected)
-  if (reply === '') return [{ role: 'user', text: `${user}\n\n${feedback}` }]
-  return [
-    { role: 'user', text: user },
-    { role: 'assistant', text: reply },
-    { role: 'user', text: feedback },
-  ]
+  if (reply === '') {
+    const last = messages.at(-1)?.text ?? ''
+    return [...messages.slice(0, -1), { role: 'user', text: `${last}\n\n${feedback}` }]
+  }
+  return [...messages, { role: 'assistant', text: reply }, { role: 'user', text: feedback }]
 }
 
 function feedbackOf({ schema, step }: Step, rejected: PastAttempt): string {

@@ -12,16 +12,23 @@ export interface CompiledTemplate {
   render(row: Row): Rendered
 }
 
+/** Rows of a template whose rendering may take too long before no other is tried: the whole process waits for each. */
+const SLOW_ROWS = 3
+
 /** Compiles a template that `analyseTemplate` found no fault in, and whose names are all known. */
 export function compileTemplate(text: string, analysis: TemplateAnalysis, world: World): CompiledTemplate {
   const nodes = liquid.parse(text)
   const pieces = directPieces(nodes, world)
   const scopeOf = scopeFor(analysis.variables, world)
+  let slowRows = 0
   return Object.freeze({
     render(row: Row): Rendered {
+      if (slowRows === SLOW_ROWS)
+        return { fault: { message: `this takes too long, as ${SLOW_ROWS} rows have shown`, line: 1, column: 1 } }
       try {
         return { text: pieces === null ? renderNodes(nodes, scopeOf, row) : joinPieces(pieces, row) }
       } catch (error) {
+        if (isTooSlow(error)) slowRows += 1
         return { fault: faultsOf(error)[0] as TemplateFault }
       }
     },
@@ -33,11 +40,13 @@ function renderNodes(nodes: Node[], scopeOf: ScopeOf, row: Row): string {
     return liquid.renderSync(nodes, scopeOf(row, null)) as string
   } catch (error) {
     // The time limit also strikes a process that was stopped in the middle of a render; what fails twice fails by itself.
-    if (error instanceof Error && error.message.includes('template render limit exceeded')) {
-      return liquid.renderSync(nodes, scopeOf(row, null)) as string
-    }
+    if (isTooSlow(error)) return liquid.renderSync(nodes, scopeOf(row, null)) as string
     throw error
   }
+}
+
+function isTooSlow(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('template render limit exceeded')
 }
 
 type Piece = string | ((row: Row) => string)
