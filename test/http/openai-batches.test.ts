@@ -1,0 +1,198 @@
+import OpenAI from 'openai'
+import { describe, expect, it } from 'vitest'
+import { batchOf, chatLine, linesOf, openAiWorld, until, upload } from './openai-world.ts'
+
+const TICKET = {
+  type: 'json_schema',
+  json_schema: {
+    name: 'ticket',
+    strict: true,
+    schema: {
+      type: 'object',
+      properties: { topic: { type: 'string', enum: ['login', 'bug'] }, urgent: { type: 'boolean' } },
+      required: ['topic', 'urgent'],
+      additionalProperties: false,
+    },
+  },
+}
+
+const WAIT_MS = 60_000
+const CHAT = '/v1/chat/completions'
+const HOUR_MS = 3_600_000
+
+describe('a batch of the official client', () => {
+  it('comes back whole, whoever the provider is', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld()
+    const comesBack = async (model: string) => {
+      const lines = [
+        chatLine('plain', 'My login fails.', {}, model),
+        chatLine('json', 'There is a bug.', { response_format: TICKET, max_tokens: 200 }, model),
+        chatLine('short', 'Tell me a long story about login and bug and more.', { max_completion_tokens: 2 }, model),
+      ]
+      const made = await batchOf(client, lines)
+      expect(made).toMatchObject({ object: 'batch', status: 'validating', endpoint: CHAT, metadata: { who: 'me' } })
+      const batch = await until(client, made.id, 'completed')
+      expect(batch.request_counts).toEqual({ total: 3, completed: 3, failed: 0 })
+      expect(batch.error_file_id).toBeNull()
+      const answers = await linesOf(client, batch.output_file_id)
+      expect(answers.map((line) => line.custom_id)).toEqual(['plain', 'json', 'short'])
+      const choices = answers.map(({ response }) => response.body.choices[0])
+      expect(choices.map((choice) => choice.finish_reason)).toEqual(['stop', 'stop', 'length'])
+      const ticket = { topic: expect.stringMatching(/login|bug/), urgent: expect.any(Boolean) }
+      expect(JSON.parse(choices[1].message.content)).toEqual(ticket)
+      const used = answers.reduce((sum, { response }) => sum + response.body.usage.total_tokens, 0)
+      expect(batch.usage?.total_tokens).toBe(used)
+    }
+    await Promise.all(['fast', 'gpt-test', 'claude-test'].map(comesBack))
+  })
+
+  it('may be of responses', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld()
+    const body = { model: 'fast', instructions: 'Be brief.', input: 'Hello there.' }
+    const made = await batchOf(
+      client,
+      [{ custom_id: 'a', method: 'POST', url: '/v1/responses', body }],
+      '/v1/responses',
+    )
+    const [line] = await linesOf(client, (await until(client, made.id, 'completed')).output_file_id)
+    expect(line.response.body).toMatchObject({
+      object: 'response',
+      status: 'completed',
+      output: [{ content: [{ type: 'output_text' }] }],
+    })
+  })
+
+  it('fails with every line that is wrong, and is never asked', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld()
+    const lines = [
+      chatLine('a', 'x'),
+      chatLine('a', 'x'),
+      '{"custom_id": "b"',
+      { ...chatLine('c', 'x'), url: '/v1/embeddings' },
+      chatLine('d', 'x', { stream: true }),
+      chatLine('e', 'x', { tools: [{ type: 'function', function: { name: 'f' } }] }),
+      chatLine('f', 'x', {}, 'gpt-test'),
+      chatLine('g', 'x', {
+        response_format: {
+          type: 'json_schema',
+          json_schema: { name: 'n', schema: { type: 'object', properties: { a: { type: 'colour' } } } },
+        },
+      }),
+    ]
+    const { id } = await batchOf(client, lines)
+    const batch = await until(client, id, 'failed')
+    expect(batch.errors?.data?.map(({ code, line, param }) => [code, line, param])).toEqual([
+      ['duplicate_custom_id', 2, 'custom_id'],
+      ['invalid_json_line', 3, null],
+      ['url_mismatch', 4, 'url'],
+      ['invalid_value', 5, 'body.stream'],
+      ['unsupported_parameter', 6, 'body.tools'],
+      ['model_mismatch', 7, 'body.model'],
+      ['invalid_json_schema', 8, 'body.response_format'],
+    ])
+    expect(batch).toMatchObject({
+      output_file_id: null,
+      error_file_id: null,
+      request_counts: { total: 0, completed: 0, failed: 0 },
+    })
+    expect(batch.failed_at).toBeGreaterThan(0)
+  })
+
+  it('fails as a whole with a model that is not to be had, a first line that is none, and nothing', {
+    timeout: WAIT_MS,
+  }, async () => {
+    const { client } = await openAiWorld()
+    const errorsOf = async (lines: readonly (object | string)[]) => {
+      const { id } = await batchOf(client, lines)
+      return (await until(client, id, 'failed')).errors?.data?.map(({ code, line }) => [code, line])
+    }
+    const nobody = [chatLine('a', 'x', {}, 'nobody')]
+    expect(await Promise.all([errorsOf(nobody), errorsOf(['?', chatLine('a', 'x')]), errorsOf([''])])).toEqual([
+      [['model_not_found', 1]],
+      [['invalid_json_line', 1]],
+      [['empty_file', null]],
+    ])
+  })
+
+  it('tells of requests that cannot be answered in its error file', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld({ provider: { contextTokens: 50 } })
+    const made = await batchOf(client, [
+      chatLine('good', 'Hello.', {}, 'gpt-test'),
+      chatLine('long', 'word '.repeat(500), {}, 'gpt-test'),
+    ])
+    const batch = await until(client, made.id, 'completed')
+    expect(batch.request_counts).toEqual({ total: 2, completed: 1, failed: 1 })
+    expect((await linesOf(client, batch.output_file_id)).map((line) => line.custom_id)).toEqual(['good'])
+    expect(await linesOf(client, batch.error_file_id)).toMatchObject([
+      { custom_id: 'long', response: null, error: { code: 'context_too_long' } },
+    ])
+  })
+
+  it('is ended by whoever made it, or by its time, with why each request has no answer', {
+    timeout: WAIT_MS,
+  }, async () => {
+    const hours = { medianMs: HOUR_MS, p99Ms: HOUR_MS }
+    const { client, skip } = await openAiWorld({ provider: { batches: { running: hours } } })
+    const lines = [chatLine('a', 'x', {}, 'gpt-test'), chatLine('b', 'y', {}, 'gpt-test')]
+    const [first, second] = [await batchOf(client, lines), await batchOf(client, lines)]
+    await until(client, first.id, 'in_progress')
+    expect((await client.batches.cancel(first.id)).status).toMatch(/^cancell(ing|ed)$/)
+    const cancelled = await until(client, first.id, 'cancelled')
+    expect(cancelled).toMatchObject({ output_file_id: null, cancelled_at: expect.any(Number) })
+    const codes = async (batch: OpenAI.Batch) =>
+      (await linesOf(client, batch.error_file_id)).map(({ custom_id, error }) => [custom_id, error.code])
+    expect(await codes(cancelled)).toEqual([
+      ['a', 'batch_cancelled'],
+      ['b', 'batch_cancelled'],
+    ])
+    expect(await client.batches.cancel(first.id).catch((error) => error)).toBeInstanceOf(OpenAI.ConflictError)
+
+    await until(client, second.id, 'in_progress')
+    skip(25 * HOUR_MS)
+    const expired = await until(client, second.id, 'expired')
+    expect(expired).toMatchObject({ expired_at: expect.any(Number), cancelled_at: null, completed_at: null })
+    expect(await codes(expired)).toEqual([
+      ['a', 'batch_expired'],
+      ['b', 'batch_expired'],
+    ])
+  })
+
+  it('that nobody has begun to check is cancelled too', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld({ idle: true })
+    const made = await batchOf(client, [chatLine('a', 'x')])
+    expect(await client.batches.cancel(made.id)).toMatchObject({ status: 'cancelling' })
+    expect(await client.batches.cancel(made.id)).toMatchObject({ status: 'cancelling', output_file_id: null })
+  })
+
+  it('is refused where it asks for what is not to be had', async () => {
+    const { client } = await openAiWorld({ idle: true })
+    const file = await upload(client, [chatLine('a', 'x')])
+    const make = (more: object) =>
+      client.batches
+        .create({ input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h', ...more })
+        .catch((error) => error)
+    expect(await make({ endpoint: '/v1/embeddings' })).toBeInstanceOf(OpenAI.BadRequestError)
+    expect(await make({ endpoint: '/v1/embeddings' })).toMatchObject({
+      param: 'endpoint',
+      message: expect.stringContaining('Embeddings'),
+    })
+    expect(await make({ completion_window: '1h' })).toMatchObject({ status: 400, param: 'completion_window' })
+    expect(await make({ input_file_id: 'file-nobody' })).toMatchObject({ status: 400, param: 'input_file_id' })
+    expect(await make({ metadata: { a: 'x'.repeat(600) } })).toMatchObject({ status: 400, param: 'metadata' })
+    expect(await client.batches.retrieve('batch_nobody').catch((error) => error)).toBeInstanceOf(OpenAI.NotFoundError)
+  })
+
+  it('is listed newest first, page by page, to its tenant alone', async () => {
+    const { client, clientOf, api } = await openAiWorld({ idle: true })
+    const ids: string[] = []
+    for (let at = 0; at < 5; at++) ids.unshift((await batchOf(client, [chatLine('a', 'x')])).id)
+    const listed: string[] = []
+    for await (const { id } of client.batches.list({ limit: 2 })) listed.push(id)
+    expect(listed).toEqual(ids)
+    const other = clientOf(await api.key(undefined, await api.tenant('other')))
+    expect((await other.batches.list()).data).toEqual([])
+    const [id = ''] = ids
+    expect(await other.batches.retrieve(id).catch((error) => error)).toBeInstanceOf(OpenAI.NotFoundError)
+    expect(await other.batches.cancel(id).catch((error) => error)).toBeInstanceOf(OpenAI.NotFoundError)
+  })
+})
