@@ -1,0 +1,75 @@
+import { timingSafeEqual } from 'node:crypto'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { sha256 } from '../runtime.ts'
+import type { App, HttpDeps } from './http-deps.ts'
+import { asksFromHere, isLoopback } from './local.ts'
+
+/** What Prometheus reads. */
+const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
+
+/**
+ * Adds what those ask who look after the server: `/livez` answers as long as the process does, `/readyz` where it can take work, `/metrics` with
+ * figures. They ask for no key.
+ */
+export function addOperationRoutes(app: App, deps: HttpDeps): void {
+  const { service, config, telemetry, stopping } = deps
+  const hidden = { schema: { hide: true }, config: { rateLimit: false } } as const
+
+  const asking = { ...hidden, handlerTimeout: config.limits.queryMs }
+
+  app.get('/livez', hidden, async (_request, reply) => text(reply, 200, 'ok'))
+
+  app.get('/readyz', asking, async (_request, reply) => {
+    if (stopping.aborted) return text(reply, 503, 'stopping')
+    try {
+      await service.checkReady()
+      return text(reply, 200, 'ok')
+    } catch {
+      // What is wrong is in the log of whoever runs this; the message may hold an address.
+      return text(reply, 503, 'the store does not answer')
+    }
+  })
+
+  const mayRead = createMetricsCheck(deps)
+  app.get('/metrics', asking, async (request, reply) => {
+    const refusal = mayRead(request)
+    if (refusal !== null) return text(reply, refusal.status, refusal.why)
+    return reply
+      .header('content-type', METRICS_TYPE)
+      .header('cache-control', 'no-store')
+      .send(await telemetry.metrics())
+  })
+}
+
+/**
+ * Figures are about all tenants: no key of one of them is good for that. With a token of their own they ask for it; without one they are there only
+ * where nobody but this machine can ask.
+ */
+function createMetricsCheck({ config, env }: HttpDeps): (request: FastifyRequest) => Refusal | null {
+  const { metricsTokenEnv } = config.telemetry
+  if (metricsTokenEnv === null) {
+    return (request) =>
+      isLoopback(config.host) && asksFromHere(request)
+        ? null
+        : { status: 404, why: 'telemetry.metrics_token_env is not set' }
+  }
+  // Of hashes, which have one length, the comparison tells nothing by the time that it takes.
+  const expected = Buffer.from(sha256(`Bearer ${env(metricsTokenEnv) ?? ''}`))
+  return ({ headers: { authorization = '' } }) =>
+    timingSafeEqual(Buffer.from(sha256(authorization)), expected)
+      ? null
+      : { status: 401, why: 'the token of /metrics is asked for' }
+}
+
+interface Refusal {
+  readonly status: number
+  readonly why: string
+}
+
+function text(reply: FastifyReply, status: number, message: string): FastifyReply {
+  return reply
+    .code(status)
+    .header('content-type', 'text/plain; charset=utf-8')
+    .header('cache-control', 'no-store')
+    .send(`${message}\n`)
+}
