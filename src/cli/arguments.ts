@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from 'commander'
+import { SCOPES, type Scope } from '../domain/access.ts'
 import { CAUSES, type Cause, isCause } from '../domain/failure.ts'
 import { JOB_STATES, type JobState } from '../domain/job.ts'
 import { type NanoUsd, parseUsd } from '../domain/money.ts'
@@ -22,6 +23,25 @@ export function dollars(text: string): NanoUsd {
 export function wholeNumber(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Expected a whole number from 0.')
   return Number(text)
+}
+
+/** A weight among others: a whole number from 1 to 1000. */
+export function share(text: string): number {
+  const weight = positiveInteger(text)
+  if (weight > 1000) throw new InvalidArgumentError('Expected a whole number from 1 to 1000.')
+  return weight
+}
+
+/** What `parse` reads, or the word `none`. (commander takes a `null` for a flag without a value.) */
+export function orNone<T>(parse: (text: string) => T): (text: string) => T | 'none' {
+  return (text) => (text === 'none' ? text : parse(text))
+}
+
+/** What a key may be for. */
+export function scope(text: string): Scope {
+  const known = SCOPES.find((each) => each === text)
+  if (known === undefined) throw new InvalidArgumentError(`Scopes are: ${SCOPES.join(', ')}.`)
+  return known
 }
 
 /** A span of time in ms: `90` (seconds), `500ms`, `30s`, `10m`, `2h`, `1d`. */

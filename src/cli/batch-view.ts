@@ -1,4 +1,4 @@
-import type { JobStatus, OpenBatch } from '../engine.ts'
+import type { JobStatus } from '../engine.ts'
 import { age, count, counted } from './figures.ts'
 import { printable } from './terminal-text.ts'
 
@@ -57,44 +57,6 @@ export function batchName({ id, batchId }: Pick<Shard, 'id' | 'batchId'>): strin
 /** How many of its requests are answered, as far as the provider says it. */
 export function doneText(shard: Pick<Shard, 'said' | 'requests'>): string {
   return shard.said === null ? count(shard.requests) : `${count(answeredOf(shard))}/${count(shard.requests)}`
-}
-
-/** The same for programs. */
-export function batchesEvent(batches: Batches | null): object | null {
-  if (batches === null) return null
-  const { packed, placed, answered, shards } = batches
-  return {
-    packed,
-    placed,
-    answered,
-    shards: shards.map(shardFields),
-  }
-}
-
-/** A batch as a line of `sluice batches`. */
-export function batchEvent(batch: OpenBatch): { readonly type: 'batch' } & Readonly<Record<string, unknown>> {
-  const { jobs, guessed, plannedAtMs } = batch
-  return { type: 'batch', jobs, ...shardFields(batch), guessed, planned_at: momentOf(plannedAtMs) }
-}
-
-function shardFields(shard: Shard) {
-  return {
-    shard: shard.id,
-    state: shard.state,
-    batch: shard.batchId,
-    requests: shard.requests,
-    phase: shard.said?.phase ?? null,
-    succeeded: shard.said?.succeeded ?? null,
-    failed: shard.said?.failed ?? null,
-    submitted_at: momentOf(shard.submittedAtMs),
-    heard_at: momentOf(shard.heardAtMs),
-    cancel_wanted: shard.cancelWantedMs !== null,
-    note: shard.note,
-  }
-}
-
-function momentOf(ms: number | null): string | null {
-  return ms === null ? null : new Date(ms).toISOString()
 }
 
 function states(shards: readonly Shard[]): string {

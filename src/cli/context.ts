@@ -1,7 +1,9 @@
 import type { Config } from '../config.ts'
+import type { Allowance } from '../domain/allowance.ts'
 import type { Engine } from '../engine.ts'
 import type { ExitCode } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
+import type { Service } from '../service.ts'
 import type { SimulatorOptions } from '../simulator/options.ts'
 import type { Interruption, SignalSource } from './interruption.ts'
 import type { EventLines } from './ndjson.ts'
@@ -10,6 +12,8 @@ import type { Output, OutStream } from './output.ts'
 /** The outside world of the command line: `main.ts` gives the real one, tests their own. */
 export interface CliDeps {
   readonly openEngine: (config: Config) => Promise<Engine>
+  /** What a server of many tenants works with. `allowance`: what specs that come over the network may name. */
+  readonly openService: (config: Config, allowance: Allowance) => Promise<Service>
   /** Starts the provider simulator as a server; resolves when it listens. */
   readonly startSimulator: (request: SimulateRequest) => Promise<RunningSimulator>
   /** Flags over environment; throws a plain error when a variable holds nonsense. */

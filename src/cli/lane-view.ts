@@ -1,5 +1,4 @@
 import { span } from '../delivery/report-figures.ts'
-import { deadlineEvent, ranged, routeEvent } from '../delivery/route-json.ts'
 import { changeText, deadlineText, routeText, standingText } from '../delivery/route-text.ts'
 import { viewDeadline } from '../domain/deadline.ts'
 import { whyNow } from '../domain/route.ts'
@@ -37,19 +36,6 @@ export function laneFacts({ job, lane, deadlineAtMs }: Lane, nowMs: number): [st
 /** `batches of this account mostly took 20 min to 3 h (the last 12)`. */
 export function turnaroundText({ ms, batches }: NonNullable<JobStatus['turnarounds']>): string {
   return `batches of this account mostly took ${about(ms.low)} to ${about(ms.high)} (the last ${count(batches)})`
-}
-
-/** The same for programs. */
-export function laneFields({ job, lane, deadlineAtMs, turnarounds }: JobStatus, nowMs: number) {
-  return {
-    lane,
-    route: routeEvent(job.route),
-    deadline: deadlineEvent(deadlineAtMs, job, nowMs),
-    turnarounds:
-      turnarounds === null
-        ? null
-        : { batches: turnarounds.batches, ...ranged(turnarounds.ms, (ms) => Math.round(ms) / 1000) },
-  }
 }
 
 /** Without the smaller unit where there is none of it. */

@@ -39,6 +39,8 @@ const loadSignals = (listener: (change: 'more' | 'less') => void) => {
 const program = createProgram({
   // Half a second of loading that `--help` and a mistyped command need not wait for.
   openEngine: async (config) => (await import('../compose.ts')).openEngine(config, runtime, version),
+  openService: async (config, allowance) =>
+    (await import('../compose.ts')).openService(config, allowance, runtime, version),
   startSimulator: async (request) => (await import('../compose.ts')).startSimulator(request, runtime),
   readConfig,
   stdout: process.stdout,

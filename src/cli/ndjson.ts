@@ -1,13 +1,12 @@
 import { budgetEvent } from '../delivery/budget-text.ts'
 import { deadlineEvent, routeEvent } from '../delivery/route-json.ts'
 import { costUsd, isTerminal, rowTotals, tokenTotals } from '../domain/job.ts'
+import { batchesFields, jobFields } from '../engine/job-json.ts'
 import type { IntakeProgress, JobStatus } from '../engine.ts'
-import type { ExitCode, Finding, Place } from '../errors.ts'
+import { type ExitCode, findingJson, placeJson } from '../errors.ts'
 import type { Runtime } from '../runtime.ts'
-import { batchesEvent } from './batch-view.ts'
 import { createCadence } from './cadence.ts'
 import { knownError } from './known-error.ts'
-import { laneFields } from './lane-view.ts'
 import { type Output, StdoutClosed } from './output.ts'
 
 /** Name and version of the lines on stdout; fields are only ever added to it. */
@@ -99,42 +98,7 @@ export function jobEvent(
   status: JobStatus,
   nowMs: number,
 ): { readonly type: 'job' } & Readonly<Record<string, unknown>> {
-  const { job, counters } = status
-  return {
-    type: 'job',
-    job: job.id,
-    spec: job.specName,
-    spec_hash: job.specHash,
-    model: status.model,
-    state: job.state,
-    reason: job.reason,
-    detail: job.detail,
-    wanted: job.wanted,
-    round: job.round,
-    job_key: job.jobKey,
-    trigger_ref: job.triggerRef,
-    rows: rowTotals(status.job.rowsTotal, status.counters),
-    rows_done: status.rowsDone,
-    attempts: counters.attempts,
-    tokens: tokenTotals(counters),
-    cost_usd: costUsd(counters),
-    created_at: new Date(job.createdAtMs).toISOString(),
-    ended_at: job.endedAtMs === null ? null : new Date(job.endedAtMs).toISOString(),
-    elapsed_s: seconds(status.elapsedMs),
-    budget: budgetEvent(status.budget),
-    ...laneFields(status, nowMs),
-    batches: batchesEvent(status.batches),
-  }
-}
-
-/** A finding of `check`, or of an error. */
-export function findingEvent(finding: Finding): Readonly<Record<string, unknown>> {
-  return {
-    severity: finding.severity,
-    place: placeEvent(finding.place),
-    message: finding.message,
-    hint: finding.hint,
-  }
+  return { type: 'job', job: status.job.id, ...jobFields(status, nowMs) }
 }
 
 function stateEvent({ job }: JobStatus): object {
@@ -166,7 +130,7 @@ function progressEvent(status: JobStatus, nowMs: number): object {
     causes: Object.fromEntries(status.causes.map((each) => [each.cause, each.rows])),
     elapsed_s: seconds(status.elapsedMs),
     budget: budgetEvent(status.budget),
-    batches: batchesEvent(status.batches),
+    batches: batchesFields(status.batches),
     ...progressOnLane(status, nowMs),
   }
 }
@@ -194,14 +158,10 @@ function errorEvent(error: unknown): object {
     code: known?.code ?? 'internal',
     message: known?.message ?? (error instanceof Error ? error.message : String(error)),
     hint: known?.hint ?? null,
-    place: placeEvent(known?.place ?? null),
-    findings: (known?.findings ?? []).map(findingEvent),
+    place: placeJson(known?.place ?? null),
+    findings: (known?.findings ?? []).map(findingJson),
     exit_code: exitCode,
   }
-}
-
-function placeEvent(place: Place | null): object | null {
-  return place === null ? null : { file: place.file, line: place.line, column: place.column }
 }
 
 function seconds(ms: number): number {

@@ -1,5 +1,5 @@
 import { budgetText } from '../delivery/budget-text.ts'
-import { isTerminal } from '../domain/job.ts'
+import { isTerminal, WAITS_FOR_TENANT } from '../domain/job.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
 import { batchText } from './batch-view.ts'
 import { age, bar, clock, cost, count, counted, percentDone, rate } from './figures.ts'
@@ -57,8 +57,8 @@ export function phaseText(status: JobStatus): string | null {
 
 /** `paused: credentials`, `running`, and the wish where the state has not followed it yet. */
 export function stateText(status: Pick<JobStatus, 'job'>): string {
-  const { state, reason, wanted } = status.job
-  const base = reason === null ? state : `${state}: ${reason}`
+  const { state, reason, wanted, waits } = status.job
+  const base = waits ? `${state} (${WAITS_FOR_TENANT})` : reason === null ? state : `${state}: ${reason}`
   if (wanted === null || isTerminal(state) || state === 'paused') return base
   return `${base} (${wanted} asked)`
 }

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import type { ExitCode } from '../errors.ts'
+import { addAuditCommand } from './command/audit.ts'
 import { addBatchesCommand } from './command/batches.ts'
 import { addCancelCommand } from './command/cancel.ts'
 import { addCheckCommand } from './command/check.ts'
@@ -7,6 +8,7 @@ import { addCostCommand } from './command/cost.ts'
 import { addFailedCommand } from './command/failed.ts'
 import { addInitCommand } from './command/init.ts'
 import { addJobsCommand } from './command/jobs.ts'
+import { addKeyCommand } from './command/key.ts'
 import { addMigrateCommand } from './command/migrate.ts'
 import { addNotifyCommand } from './command/notify.ts'
 import { addPauseCommand } from './command/pause.ts'
@@ -16,12 +18,13 @@ import { addResultsCommand } from './command/results.ts'
 import { addResumeCommand } from './command/resume.ts'
 import { addRetryCommand } from './command/retry.ts'
 import { addRunCommand } from './command/run.ts'
+import { addServeCommand } from './command/serve.ts'
 import { addSetCommand } from './command/set.ts'
 import { addSettleCommand } from './command/settle.ts'
 import { addSimulateCommand } from './command/simulate.ts'
 import { addStatusCommand } from './command/status.ts'
+import { addTenantCommand } from './command/tenant.ts'
 import { addTryCommand } from './command/try.ts'
-import { addUnsupportedCommands } from './command/unsupported.ts'
 import { addWaitCommand } from './command/wait.ts'
 import { addWatchCommand } from './command/watch.ts'
 import { addWorkerCommand } from './command/worker.ts'
@@ -87,8 +90,11 @@ const COMMANDS = [
   addCostCommand,
   addNotifyCommand,
   addMigrateCommand,
+  addServeCommand,
+  addTenantCommand,
+  addKeyCommand,
+  addAuditCommand,
   addSimulateCommand,
-  addUnsupportedCommands,
 ]
 
 function rootCommand(deps: CliDeps): Command {

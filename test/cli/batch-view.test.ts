@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { batchesEvent, batchLines, batchText } from '../../src/cli/batch-view.ts'
+import { batchLines, batchText } from '../../src/cli/batch-view.ts'
 import { panelLines } from '../../src/cli/panel.ts'
+import { batchesFields } from '../../src/engine/job-json.ts'
 import type { JobStatus } from '../../src/engine.ts'
 import { aStatus } from './fake-engine.ts'
 
@@ -87,8 +88,8 @@ describe('what a job has in batches', () => {
   })
 
   it('is the same for programs', () => {
-    expect(batchesEvent(null)).toBeNull()
-    expect(batchesEvent(batches(shard({ cancelWantedMs: NOW })))).toEqual({
+    expect(batchesFields(null)).toBeNull()
+    expect(batchesFields(batches(shard({ cancelWantedMs: NOW })))).toEqual({
       packed: 0,
       placed: 0,
       answered: 0,

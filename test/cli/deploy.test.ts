@@ -7,6 +7,8 @@ import { openBlob } from '../../src/blob/open.ts'
 import { readConfig } from '../../src/config.ts'
 import { SluiceError } from '../../src/errors.ts'
 import { migratePgBoss } from '../../src/queue/pg-boss-migrate.ts'
+import { readServeConfig } from '../../src/serve-config/read.ts'
+import { PLAIN_VALUES } from '../../src/serve-config/variables.ts'
 import { ask } from '../postgres/ask.ts'
 import { migratedDatabase, noPostgres } from '../postgres/database.ts'
 import { cli } from './harness.ts'
@@ -16,7 +18,8 @@ const read = (path: string) => readFileSync(new URL(path, root), 'utf8')
 
 const COMPOSE = 'compose.yaml'
 const KUBERNETES = 'deploy/kubernetes/worker.yaml'
-const FILES = [COMPOSE, KUBERNETES]
+const SERVER = 'deploy/kubernetes/server.yaml'
+const FILES = [COMPOSE, KUBERNETES, SERVER]
 
 interface Service {
   readonly image: string
@@ -30,15 +33,17 @@ const ours = Object.entries(compose.services).filter(([, service]) => service.im
 interface Manifest {
   readonly kind: string
   readonly metadata: { readonly name: string }
-  readonly spec: {
+  readonly data?: Readonly<Record<string, string>>
+  readonly spec?: {
     readonly template?: {
       readonly spec: { readonly containers: readonly { image: string; args?: readonly string[] }[] }
     }
     readonly scaleTargetRef?: { readonly name: string }
+    readonly selector?: Readonly<Record<string, unknown>>
     readonly triggers?: readonly { readonly metadata: Readonly<Record<string, string>> }[]
   }
 }
-const documents = parseAllDocuments(read(KUBERNETES))
+const documents = [KUBERNETES, SERVER].flatMap((file) => parseAllDocuments(read(file)))
 const manifests = documents.map((document) => document.toJS() as Manifest)
 
 /** What their comments tell the reader to type: `docker compose run --rm sluice …`, and `sluice …` in backticks. */
@@ -52,7 +57,7 @@ function commandsInComments(text: string): readonly (readonly string[])[] {
 const commandLines: (readonly [string, readonly string[]])[] = [
   ...ours.flatMap(([name, { command }]) => (command ? [[`${COMPOSE}: ${name}`, command] as const] : [])),
   ...manifests.flatMap(({ metadata, spec }) =>
-    (spec.template?.spec.containers ?? []).map(({ args = [] }) => [`${KUBERNETES}: ${metadata.name}`, args] as const),
+    (spec?.template?.spec.containers ?? []).map(({ args = [] }) => [`kubernetes: ${metadata.name}`, args] as const),
   ),
   ...FILES.flatMap((file) => commandsInComments(read(file)).map((args) => [`${file}: a comment`, args] as const)),
 ]
@@ -60,15 +65,19 @@ const commandLines: (readonly [string, readonly string[]])[] = [
 describe('compose.yaml and deploy/kubernetes', () => {
   it('are YAML without a fault, with the services and manifests that they speak of', () => {
     for (const { errors, warnings } of documents) expect([...errors, ...warnings]).toEqual([])
-    expect(ours.map(([name]) => name)).toEqual(['migrate', 'worker', 'sluice'])
+    expect(ours.map(([name]) => name)).toEqual(['migrate', 'server', 'worker', 'sluice'])
     for (const [, { depends_on = {} }] of ours)
       for (const name of Object.keys(depends_on)) expect(compose.services).toHaveProperty(name)
     expect(manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([
       'Job/sluice-migrate',
       'Deployment/sluice-worker',
       'ScaledObject/sluice-worker',
+      'Deployment/sluice-server',
+      'ConfigMap/sluice-serve',
+      'Service/sluice',
     ])
-    expect(manifests[2]?.spec.scaleTargetRef).toEqual({ name: 'sluice-worker' })
+    expect(manifests[5]?.spec?.selector).toEqual({ app: 'sluice-server' })
+    expect(manifests[2]?.spec?.scaleTargetRef).toEqual({ name: 'sluice-worker' })
     expect(commandLines.length).toBeGreaterThan(6)
   })
 
@@ -77,9 +86,13 @@ describe('compose.yaml and deploy/kubernetes', () => {
     const stop = async () => {
       throw reached
     }
-    const { run, err } = cli({}, { more: { openEngine: stop, migrate: stop } })
+    const { run, err } = cli({}, { more: { openEngine: stop, openService: stop, migrate: stop } })
     // The one thing that a command does before it opens the state is to make sure of its health file.
-    const here = args.map((arg) => (arg.startsWith('/tmp/') ? join(tmpdir(), `sluice-${process.pid}-health`) : arg))
+    const here = args.flatMap((arg) => {
+      if (arg.startsWith('/tmp/')) return [join(tmpdir(), `sluice-${process.pid}-health`)]
+      // What the image finds in a volume is read by a test of its own.
+      return arg === '--config' || arg.startsWith('/etc/') ? [] : [arg]
+    })
     expect(await run(...here), err()).toBe(1)
     expect(err()).toContain(reached.message)
     for (const arg of args)
@@ -88,9 +101,28 @@ describe('compose.yaml and deploy/kubernetes', () => {
 
   it.each(FILES)('%s sets no variable of ours that nothing reads', (file) => {
     const readers = ['src/config.ts', 'src/blob/s3-access.ts'].map(read).join('\n')
+    const known = new Set(PLAIN_VALUES.map(({ variable }) => variable))
     const named = new Set(read(file).match(/\b(SLUICE|AWS)_[A-Z0-9_]+/g))
-    expect(named).toContain('SLUICE_DATABASE_URL')
-    expect([...named].filter((name) => !readers.includes(`'${name}'`))).toEqual([])
+    expect([...named].filter((name) => !known.has(name) && !readers.includes(`'${name}'`))).toEqual([])
+  })
+
+  it('configure the server as it can be configured', () => {
+    const text = manifests.find(({ kind }) => kind === 'ConfigMap')?.data?.['serve.yaml'] ?? ''
+    const config = readServeConfig({
+      file: { name: 'serve.yaml', text },
+      env: (name) => ({ METRICS_TOKEN: 'a token' })[name],
+      flags: {},
+    })
+    expect(config).toMatchObject({
+      publicUrl: 'https://sluice.example.com',
+      telemetry: { metricsTokenEnv: 'METRICS_TOKEN' },
+    })
+    const { environment = {} } = compose.services.server ?? {}
+    const inCompose = readServeConfig({ file: null, env: (name) => environment[name], flags: {} })
+    expect(inCompose).toMatchObject({
+      publicUrl: 'http://127.0.0.1:4777',
+      allowance: { defaultModel: { id: 'openai' } },
+    })
   })
 
   it('compose.yaml gives addresses that are understood, and keys that fit the object storage beside it', () => {
@@ -117,7 +149,7 @@ describe('compose.yaml and deploy/kubernetes', () => {
       const database = await migratedDatabase()
       try {
         await migratePgBoss({ url: database.url })
-        const [trigger] = manifests.flatMap(({ spec }) => spec.triggers ?? [])
+        const [trigger] = manifests.flatMap(({ spec }) => spec?.triggers ?? [])
         // As KEDA asks: over a connection that knows nothing of our schema.
         const rows = await ask<Record<string, unknown>>(database.url, trigger?.metadata.query ?? '')
         expect(rows.map((row) => Object.values(row).map(Number))).toEqual([[0]])

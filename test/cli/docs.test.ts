@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { UNSUPPORTED_COMMANDS } from '../../src/cli/command/unsupported.ts'
 import { EXIT_CODES } from '../../src/cli/exit-code.ts'
 import { cli } from './harness.ts'
 
@@ -20,10 +19,16 @@ const helpOf = async (...argv: string[]) => {
   return out()
 }
 
-const commands = async () =>
-  [...(await helpOf()).matchAll(/^ {2}([a-z]+) .*\n/gm)]
+const commandsOf = async (...argv: string[]) =>
+  [...((await helpOf(...argv)).split(/^Commands:\n/m)[1] ?? '').matchAll(/^ {2}([a-z]+)\b.*\n/gm)]
     .map((match) => match[1] as string)
     .filter((name) => name !== 'help')
+
+/** What a command says of itself, and what those within it say. */
+const helpWithin = async (name: string) => {
+  const within = await Promise.all((await commandsOf(name)).map((inner) => helpOf(name, inner)))
+  return [await helpOf(name), ...within].join('\n')
+}
 
 const flagsIn = (text: string) => new Set([...text.matchAll(/--[a-z][a-z0-9-]*/g)].map(([flag]) => flag))
 
@@ -32,16 +37,15 @@ const OVERRIDES = ['--input', '--model', '--lane', '--limit', '--var']
 
 describe('docs/cli.md', () => {
   it('has a section for every command, and for no other', async () => {
-    expect(sections.size).toBe(24)
-    expect([...sections.keys()].sort()).toEqual((await commands()).sort())
-    for (const name of UNSUPPORTED_COMMANDS) expect(page).toContain(`\`${name}\``)
+    expect(sections.size).toBeGreaterThan(24)
+    expect([...sections.keys()].sort()).toEqual((await commandsOf()).sort())
   })
 
   it('names exactly the flags that each command takes', async () => {
     for (const [name, section] of sections) {
       const documented = flagsIn(section)
       if (section.includes('(#overrides)')) for (const flag of OVERRIDES) documented.add(flag)
-      const help = await helpOf(name)
+      const help = await helpWithin(name)
       const taken = flagsIn([...help.matchAll(/^ {2}(-[^ ].*?)(?: {2}|$)/gm)].map((match) => match[1]).join('\n'))
       for (const flag of GLOBAL) {
         taken.delete(flag)

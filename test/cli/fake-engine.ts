@@ -166,6 +166,7 @@ export function aFleet(more: Partial<FleetStatus> = {}): FleetStatus {
     ],
     chunks: [{ job: JOB_ID, chunkNo: 3, workerId: WORKER_ID, sinceMs: CREATED_MS + 11_000 }],
     queue: { ready: 120, delayed: 2, leased: 1, oldestReadyMs: 4_000 },
+    jobs: [{ tenantNo: 1, state: 'running', jobs: 1 }],
     ...more,
   }
 }

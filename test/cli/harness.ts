@@ -78,6 +78,9 @@ export function cli(verbs: Partial<Engine>, setting: Setting = {}) {
   const cwd = setting.cwd ?? '/work'
   const program = createProgram({
     openEngine: async () => engine,
+    openService: async () => {
+      throw new Error('no service in this test')
+    },
     startSimulator: async () => {
       throw new Error('no simulator in this test')
     },

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
+import { batchFields } from '../../engine/job-json.ts'
 import type { OpenBatch } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
-import { batchEvent, batchName, doneText, standingOf } from '../batch-view.ts'
+import { batchName, doneText, standingOf } from '../batch-view.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { age } from '../figures.ts'
 import { nothingToDo } from '../job-choice.ts'
@@ -29,7 +30,7 @@ async function batches(context: CommandContext, job: string | undefined): Promis
   const { output, events, deps } = context
   const engine = await context.engine()
   const open = await engine.batches(job)
-  for (const batch of open) events.line(batchEvent(batch))
+  for (const batch of open) events.line({ type: 'batch', ...batchFields(batch) })
   if (job !== undefined) events.summary(await engine.status(job))
   if (open.length === 0) return nothingToDo(context, 'No batch is out.')
   if (output.mode === 'human') {

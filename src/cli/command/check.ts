@@ -1,9 +1,8 @@
 import type { Command } from 'commander'
-import type { ExitCode, Finding } from '../../errors.ts'
+import { type ExitCode, type Finding, findingJson } from '../../errors.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { findingLines } from '../error-text.ts'
 import { counted } from '../figures.ts'
-import { findingEvent } from '../ndjson.ts'
 import { addSpecFlags, type SpecFlags, specOverrides } from '../spec-flags.ts'
 
 /** `sluice check`: every error of a spec at once; spends nothing. */
@@ -21,7 +20,7 @@ async function check(context: CommandContext, spec: string, flags: SpecFlags): P
   const { findings, ok } = await engine.check(spec, specOverrides(flags))
   const errors = countOf(findings, 'error')
   const warnings = countOf(findings, 'warning')
-  for (const finding of findings) context.events.line({ type: 'finding', ...findingEvent(finding) })
+  for (const finding of findings) context.events.line({ type: 'finding', ...findingJson(finding) })
   context.events.line({ type: 'check', ok, errors, warnings })
   if (context.output.mode === 'human') {
     const { style } = context.output

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { costUsd } from '../../domain/job.ts'
-import { toUsd } from '../../domain/money.ts'
+import { costFigures } from '../../engine/look-json.ts'
 import type { CostKey, CostLine, CostReport } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
 import { durationMs } from '../arguments.ts'
@@ -44,8 +43,8 @@ async function cost(context: CommandContext, flags: CostFlags): Promise<ExitCode
   const engine = await context.engine()
   const report = await engine.costs({ by: flags.by, since: dayOf(context, flags.since) })
   const { output, events } = context
-  for (const line of report.lines) events.line({ type: 'cost', by: report.by, key: line.key, ...figures(line) })
-  events.line({ type: 'cost_total', by: report.by, since: report.since, ...figures(report.total) })
+  for (const line of report.lines) events.line({ type: 'cost', by: report.by, key: line.key, ...costFigures(line) })
+  events.line({ type: 'cost_total', by: report.by, since: report.since, ...costFigures(report.total) })
   if (output.mode === 'human') {
     const lines = tableLines(columns(report), rows(report), output.width(), output.style)
     await output.data(`${lines.join('\n')}\n`)
@@ -61,25 +60,6 @@ async function cost(context: CommandContext, flags: CostFlags): Promise<ExitCode
 function dayOf({ deps }: CommandContext, from: Since | undefined): string | null {
   if (from === undefined) return null
   return 'day' in from ? from.day : new Date(deps.runtime.now() - from.agoMs).toISOString().slice(0, 10)
-}
-
-function figures(line: CostLine) {
-  return {
-    attempts: line.attempts,
-    open: line.open,
-    tokens: {
-      input: line.inputTokens,
-      cached: line.cachedTokens,
-      cache_write: line.cacheWriteTokens,
-      output: line.outputTokens,
-      reasoning: line.reasoningTokens,
-    },
-    cost_usd: costUsd(line),
-    lower_bound: line.unpriced > 0,
-    without_accepted_answer_usd: toUsd(line.failedCostNano),
-    lost_usd: toUsd(line.lostCostNano),
-    orphaned_usd: toUsd(line.orphanedCostNano),
-  }
 }
 
 function columns({ by }: CostReport): readonly Column[] {

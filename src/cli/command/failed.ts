@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { Cause } from '../../domain/failure.ts'
 import type { StoredOutcome } from '../../domain/stored.ts'
-import type { FailedGroup } from '../../engine.ts'
+import { failedFields } from '../../engine/look-json.ts'
 import type { ExitCode } from '../../errors.ts'
 import { cause } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
@@ -34,7 +34,7 @@ async function failed(context: CommandContext, named: string | undefined, only: 
   const engine = await context.engine()
   const id = await namedOrNewest(context, engine, named)
   const groups = await engine.failed(id, only)
-  for (const group of groups) events.line(groupEvent(group))
+  for (const group of groups) events.line({ type: 'dead_letters', ...failedFields(group) })
   if (output.mode !== 'human' && groups.length > 0) {
     for await (const line of engine.deadLetters(id, only)) await events.text(line)
   }
@@ -68,23 +68,4 @@ function detailLines(outcome: StoredOutcome, width: number): string[] {
   const lines = ['', `${id}   ${counted(outcome.attempts, 'attempt')}   ${printable(outcome.message ?? '')}`.trimEnd()]
   if (outcome.reply !== null) lines.push(`  reply: ${clip(printable(outcome.reply), width * 4)}`)
   return lines
-}
-
-function groupEvent(group: FailedGroup): { readonly type: string } & Readonly<Record<string, unknown>> {
-  return {
-    type: 'dead_letters',
-    cause: group.cause,
-    rows: group.rows,
-    retryable: group.retryable,
-    meaning: group.meaning,
-    advice: group.advice,
-    examples: group.examples.map((outcome) => ({
-      row_id: outcome.rowId,
-      row_index: outcome.rowIndex,
-      message: outcome.message,
-      reply: outcome.reply,
-      attempts: outcome.attempts,
-      ended_at: new Date(outcome.endedAtMs).toISOString(),
-    })),
-  }
 }

@@ -3,14 +3,13 @@ import type { Command } from 'commander'
 import { planJson } from '../../delivery/plan-json.ts'
 import { planMarkdown } from '../../delivery/plan-markdown.ts'
 import type { Engine, Planned, PlanRequest } from '../../engine.ts'
-import type { ExitCode, Finding } from '../../errors.ts'
+import { type ExitCode, type Finding, findingJson } from '../../errors.ts'
 import { positiveInteger } from '../arguments.ts'
 import { standingLines } from '../conclusion.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { createDisplay } from '../display.ts'
 import { findingLines } from '../error-text.ts'
 import { workExitCode } from '../exit-code.ts'
-import { findingEvent } from '../ndjson.ts'
 import { savePlan } from '../plan-file.ts'
 import { planLines } from '../plan-view.ts'
 import { addSpecFlags, type SpecFlags, specOverrides } from '../spec-flags.ts'
@@ -108,7 +107,7 @@ async function show(context: CommandContext, { plan, findings, pilot }: Planned,
     await output.data(planMarkdown(plan))
     return
   }
-  for (const finding of warnings) events.line({ type: 'finding', ...findingEvent(finding) })
+  for (const finding of warnings) events.line({ type: 'finding', ...findingJson(finding) })
   events.line(planJson(plan))
   sayFindings(context, warnings)
   if (output.mode === 'human') await output.data(`${planLines(plan, output.style).join('\n')}\n`)
@@ -129,7 +128,7 @@ function unplanned(context: CommandContext, { findings, pilot }: Planned): ExitC
     events.summary(pilot)
     return workExitCode(pilot, signal)
   }
-  for (const finding of findings) events.line({ type: 'finding', ...findingEvent(finding) })
+  for (const finding of findings) events.line({ type: 'finding', ...findingJson(finding) })
   sayFindings(
     context,
     findings.filter(({ severity }) => severity !== 'ok'),

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import type { ExitCode } from '../../errors.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { namedOrNewest } from '../job-choice.ts'
-import { notYetSupported } from './unsupported.ts'
+import { notYetSupported } from './not-yet-supported.ts'
 
 type ReportFormat = 'md' | 'html' | 'json'
 

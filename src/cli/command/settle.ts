@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { batchFields } from '../../engine/job-json.ts'
 import type { OpenBatch, ShardVerdict } from '../../engine.ts'
 import { type ExitCode, SluiceError } from '../../errors.ts'
-import { batchEvent } from '../batch-view.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { counted } from '../figures.ts'
 
@@ -24,7 +24,7 @@ export function addSettleCommand(program: Command, launch: Launch): void {
 async function settle(context: CommandContext, name: string, flags: SettleFlags): Promise<ExitCode> {
   const engine = await context.engine()
   const batch = await engine.settle(name, verdictOf(flags))
-  context.events.line(batchEvent(batch))
+  context.events.line({ type: 'batch', ...batchFields(batch) })
   context.output.say(saying(batch))
   for (const job of batch.jobs) context.output.say(`Where nobody works on it:  ${context.commandLine(`resume ${job}`)}`)
   return 0
