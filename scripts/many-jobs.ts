@@ -40,7 +40,7 @@ const STATEMENTS = `select calls, round(mean_exec_time::numeric, 2) as mean_ms, 
 
 /** Of them all, the one by which workers take messages. */
 const FETCH = `select calls, round(mean_exec_time::numeric, 2) as mean_ms, round(max_exec_time::numeric, 1) as max_ms
-  from pg_stat_statements where query like '%with rooms as materialized%' order by calls desc limit 1`
+  from pg_stat_statements where query like '%as "isFirst"%' order by calls desc limit 1`
 
 const began = performance.now()
 const log = (line: string) => console.error(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}`)

@@ -22,7 +22,7 @@ export interface Estimator {
   /** What a request likely takes, a little more rather than less. */
   estimate(size: RequestSize): Demand
   /** Learns from what an answered request took. */
-  learn(size: RequestSize, usage: Usage): void
+  learn(size: RequestSize, usage: Pick<Usage, 'inputTokens' | 'outputTokens'>): void
 }
 
 /** Before anything is known: four bytes to a token, and an answer of a short paragraph. */
@@ -48,7 +48,7 @@ export function createEstimator(): Estimator {
         outputTokens: Math.ceil(Math.min(worstOutputTokens, output)),
       }
     },
-    learn({ group, worstInputTokens }: RequestSize, usage: Usage) {
+    learn({ group, worstInputTokens }: RequestSize, usage: Pick<Usage, 'inputTokens' | 'outputTokens'>) {
       const habit = habits.get(group) ?? { input: 0, worstInput: 0, output: 0, answers: 0 }
       const keep = Math.min(1, 1 - Math.LN2 / MEMORY)
       habits.delete(group)

@@ -1,14 +1,17 @@
-import { type Expression, type ExpressionBuilder, type Kysely, type Selectable, type SqlBool, sql } from 'kysely'
+import { type Expression, type ExpressionBuilder, type Kysely, type SqlBool, sql } from 'kysely'
 import type { Priority } from '../domain/job.ts'
-import type { MessagesTable, QueueTables } from './embedded-tables.ts'
+import type { QueueTables } from './embedded-tables.ts'
 import type { Delivery, Holder, JobFilter, NewMessage, QueueTotal } from './queue.ts'
-import { nameOf, taskOf } from './task-name.ts'
+import { nameOf } from './task-name.ts'
+import { correctCharge, readFront } from './tenant-line.ts'
 import { nextTurn, TURN } from './turn.ts'
 
 /** Messages that one statement inserts: a statement carries 32,766 values at the most. */
 const INSERT_BATCH = 1_000
 
 const PRIORITIES: Readonly<Record<Priority, number>> = { high: 0, normal: 1, low: 2 }
+/** The priority of ends of rounds, which go before all others. */
+export const END = -1
 
 /** Adds messages, each job's behind those it has; those whose task is there already stay as they are. */
 export async function insertMessages(
@@ -16,23 +19,30 @@ export async function insertMessages(
   messages: readonly NewMessage[],
   now: number,
 ): Promise<void> {
-  const groups = Map.groupBy(messages, ({ task, priority }) => `${priority}/${task.jobNo}`)
+  const groups = Map.groupBy(messages, (message) => `${priorityOf(message)}/${message.task.jobNo}`)
   for (const group of groups.values()) await insertOfJob(db, group, now)
+}
+
+function priorityOf({ task, priority }: NewMessage): number {
+  return task.kind === 'finalize' ? END : PRIORITIES[priority]
 }
 
 /** Messages of one job and priority. */
 async function insertOfJob(db: Kysely<QueueTables>, messages: readonly NewMessage[], now: number): Promise<void> {
   const first = messages[0] as NewMessage
   const jobNo = first.task.jobNo
-  const priority = PRIORITIES[first.priority]
-  const turn = await turnOf(db, jobNo, priority, now)
+  const { tenantNo } = first
+  const priority = priorityOf(first)
+  const turn = await turnOf(db, { jobNo, tenantNo, priority }, now)
+  const level = await readFront(db)
   const rows = messages.map((message, n) => ({
     task: nameOf(message.task),
     job_no: jobNo,
-    tenant_no: message.tenantNo,
+    tenant_no: tenantNo,
     priority,
     due_at_ms: now + (message.delayMs ?? 0),
     turn: turn + n * TURN,
+    level,
   }))
   for (let from = 0; from < rows.length; from += INSERT_BATCH) {
     await db
@@ -43,8 +53,15 @@ async function insertOfJob(db: Kysely<QueueTables>, messages: readonly NewMessag
   }
 }
 
-async function turnOf(db: Kysely<QueueTables>, jobNo: number, priority: number, now: number): Promise<number> {
-  const ofPriority = db.selectFrom('messages').where('priority', '=', priority)
+/** Which of a tenant's lines a job's messages of a priority stand in. */
+interface Place {
+  readonly jobNo: number
+  readonly tenantNo: number
+  readonly priority: number
+}
+
+async function turnOf(db: Kysely<QueueTables>, { jobNo, tenantNo, priority }: Place, now: number): Promise<number> {
+  const ofPriority = db.selectFrom('messages').where('tenant_no', '=', tenantNo).where('priority', '=', priority)
   const ofJob = ofPriority.where('job_no', '=', jobNo).orderBy('turn', 'desc').limit(1)
   const waiting = ofPriority.where('worker', 'is', null).where('due_at_ms', '<=', now).orderBy('turn').limit(1)
   const held = ofPriority.where('worker', 'is not', null).orderBy('turn', 'desc').limit(1)
@@ -78,12 +95,17 @@ export async function anyDue(db: Kysely<QueueTables>, now: number, filter: JobFi
   return expired !== undefined
 }
 
-function askedFor({ jobNo, except = [] }: JobFilter) {
-  return (eb: ExpressionBuilder<QueueTables, 'messages'>): Expression<SqlBool> =>
-    eb.and([
+/** What goes on with a condition, so that only messages that are asked for come. */
+export function askedFor({ jobNo, except = [], exceptTenants = [] }: JobFilter) {
+  return (eb: ExpressionBuilder<QueueTables, 'messages'>): Expression<SqlBool> => {
+    // The few tenants that are left are looked at, and not all messages of the others.
+    const tenants = eb.selectFrom('tenants').select('tenant_no').where('tenant_no', 'not in', exceptTenants)
+    return eb.and([
       ...(jobNo === undefined ? [] : [eb('job_no', '=', jobNo)]),
       ...(except.length === 0 ? [] : [eb('job_no', 'not in', except)]),
+      ...(exceptTenants.length === 0 ? [] : [eb('messages.tenant_no', 'in', tenants)]),
     ])
+  }
 }
 
 /** Frees the leases of these workers, and those that ran out. Returns how many. */
@@ -95,38 +117,6 @@ export async function freeLeases(db: Kysely<QueueTables>, workers: readonly stri
     .where((eb) => eb.or([eb('lease_until_ms', '<=', now), ...workers.map((worker) => eb('worker', '=', worker))]))
     .executeTakeFirstOrThrow()
   return Number(freed.numUpdatedRows)
-}
-
-/** Leases due messages: highest priority first, then by turns, a job's own in order. */
-export async function leaseMessages(
-  db: Kysely<QueueTables>,
-  lease: {
-    readonly worker: string
-    readonly limit: number
-    readonly filter: JobFilter
-    readonly now: number
-    readonly until: number
-  },
-): Promise<readonly Selectable<MessagesTable>[]> {
-  const due = db
-    .selectFrom('messages')
-    .select('message_no')
-    .where('worker', 'is', null)
-    .where('due_at_ms', '<=', lease.now)
-    .where(askedFor(lease.filter))
-    .orderBy('priority')
-    .orderBy('turn')
-    .orderBy('message_no')
-    .limit(lease.limit)
-  const leased = await db
-    .updateTable('messages')
-    .set({ worker: lease.worker, lease_until_ms: lease.until, held_since_ms: lease.now })
-    .set({ receipt: sql`receipt + 1`, deliveries: sql`deliveries + 1` })
-    .where('message_no', 'in', due)
-    .returningAll()
-    .execute()
-  // What `returning` returns has no order.
-  return leased.sort((a, b) => a.priority - b.priority || a.turn - b.turn || a.message_no - b.message_no)
 }
 
 /** The message of this delivery, as long as it is the latest one and its lease was not taken away. */
@@ -148,16 +138,20 @@ export async function releaseMessage(
   delivery: Delivery,
   delayMs: number,
   now: number,
+  tokens: number,
 ): Promise<boolean> {
   const freed = await db
     .updateTable('messages')
     .set({ worker: null, lease_until_ms: null, held_since_ms: null, due_at_ms: now + delayMs, deliveries: 0 })
+    .set({ charged: 0 })
     .where(heldBy(delivery))
-    .returning(['message_no', 'job_no', 'priority'])
+    .returning(['message_no', 'job_no', 'tenant_no', 'priority'])
     .executeTakeFirst()
   if (freed === undefined) return false
+  await correctCharge(db, { ...delivery, tokens, isWhole: false })
   if (delayMs > 0) {
-    const turn = await turnOf(db, freed.job_no, freed.priority, now)
+    const place = { jobNo: freed.job_no, tenantNo: freed.tenant_no, priority: freed.priority }
+    const turn = await turnOf(db, place, now)
     await db.updateTable('messages').set({ turn }).where('message_no', '=', freed.message_no).execute()
   }
   return true
@@ -232,15 +226,4 @@ export async function readHolders(db: Kysely<QueueTables>): Promise<readonly Hol
     messages: Number(held),
     sinceMs: Number(since),
   }))
-}
-
-/** A leased message as it is given to its worker. */
-export function deliveryOf(row: Selectable<MessagesTable>): Delivery {
-  return {
-    messageId: String(row.message_no),
-    task: taskOf(row.task),
-    tenantNo: row.tenant_no,
-    receipt: String(row.receipt),
-    deliveries: row.deliveries,
-  }
 }

@@ -1,13 +1,12 @@
 import type { Kysely } from 'kysely'
 import type { StoreTx } from '../domain/store-tx.ts'
 import type { Runtime } from '../runtime.ts'
+import { deliveryOf, leaseMessages } from './embedded-fetch.ts'
 import {
   anyDue,
-  deliveryOf,
   freeLeases,
   heldBy,
   insertMessages,
-  leaseMessages,
   leasingWorkers,
   readDepth,
   readHolders,
@@ -16,6 +15,7 @@ import {
 } from './embedded-messages.ts'
 import type { QueueTables } from './embedded-tables.ts'
 import type { Delivery, Queue } from './queue.ts'
+import { correctCharge } from './tenant-line.ts'
 
 /** How long a lease lasts without being renewed. Workers renew every second: this is how long a frozen one may be in the way. */
 export const LEASE_MS = 15_000
@@ -38,9 +38,8 @@ export interface EmbeddedQueueOptions {
 /**
  * The queue of one machine: messages in the store's own database, leased for a time.
  *
- * A message waits or is leased; jobs of one priority are served by turns (`turn.ts`). Each fetch raises its receipt, so that an earlier delivery of it has no power any more. A lease that ran out
- * stands until somebody looks for it: its holder may still renew it, if it comes first. Tenants share no single machine: their caps are not
- * looked at here.
+ * A message waits or is leased. Each fetch raises its receipt, so that an earlier delivery of it has no power any more. A lease that ran out stands
+ * until somebody looks for it: its holder may still renew it, if it comes first.
  */
 export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: EmbeddedQueueOptions): Queue {
   const { reader, handle, write } = database
@@ -80,15 +79,24 @@ export function createEmbeddedQueue({ database, runtime, leaseMs = LEASE_MS }: E
       })
     },
 
-    async complete(tx, delivery) {
+    async complete(tx, delivery, tokens) {
       const removed = await handle(tx).deleteFrom('messages').where(heldBy(delivery)).executeTakeFirstOrThrow()
-      return removed.numDeletedRows > 0n
+      if (removed.numDeletedRows === 0n) return false
+      if (tokens !== undefined) await correctCharge(handle(tx), { ...delivery, tokens, isWhole: true })
+      return true
     },
 
-    release: (tx, delivery, delayMs) => releaseMessage(handle(tx), delivery, delayMs, runtime.now()),
+    release: (tx, delivery, delayMs, tokens = 0) =>
+      releaseMessage(handle(tx), delivery, delayMs, runtime.now(), tokens),
 
     async purge(tx, jobNo) {
-      const gone = await handle(tx).deleteFrom('messages').where('job_no', '=', jobNo).returning('worker').execute()
+      const gone = await handle(tx)
+        .deleteFrom('messages')
+        .where('job_no', '=', jobNo)
+        .returning(['tenant_no', 'worker', 'charged'])
+        .execute()
+      for (const { tenant_no: tenantNo, charged } of gone)
+        if (charged > 0) await correctCharge(handle(tx), { tenantNo, charged, tokens: 0, isWhole: false })
       return gone.filter(({ worker }) => worker !== null).length
     },
 

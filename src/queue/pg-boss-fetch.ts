@@ -1,56 +1,68 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { askedFor } from './pg-boss-messages.ts'
-import { type Handle, JOBS, type MessageData, NOW, OURS, SCHEMA, TURN_OF } from './pg-boss-tables.ts'
+import { END, type Handle, IS_END, JOBS, type MessageData, NOW, OURS, SCHEMA, TURN_OF } from './pg-boss-tables.ts'
 import type { JobFilter } from './queue.ts'
+import { type Given, type MessagesOfTenant, serveTenants } from './tenant-line.ts'
 
 /** A message as a fetch gives it out. */
-export interface FetchedRow {
+export interface FetchedRow extends Given {
   readonly id: string
   readonly data: MessageData
   readonly group_id: string
   readonly retry_count: number
 }
 
+interface Fetch {
+  readonly worker: string
+  readonly limit: number
+  readonly filter: JobFilter
+}
+
 /**
  * Gives up to `limit` due messages to `worker`, inside the caller's transaction.
  *
- * This is the one statement that takes pg-boss's place, since its own fetch (`fetchNextJob` in dist/plans.js of 12.38.0) can neither be narrowed to
- * a job, nor say who holds a message, nor keep a tenant's cap exactly, nor be fair between jobs. Like that one it skips what others have locked,
- * sets `state`, `started_on` and `heartbeat_on`, and counts up `retry_count`, which fences off earlier holders. Other than that one
+ * This takes pg-boss's place, since its own fetch (`fetchNextJob` in dist/plans.js of 12.38.0) can neither be narrowed to a job, nor say who holds a
+ * message, nor keep a tenant's cap exactly, nor be fair between tenants and jobs. Like that one it skips what others have locked, sets `state`,
+ * `started_on` and `heartbeat_on`, and counts up `retry_count`, which fences off earlier holders. Other than that one
  *
- * - it notes the worker in `data`;
- * - it orders by turns (`turn.ts`) within a priority, along an index of ours: what would rather sort is switched off for the transaction, since the
- *   planner, which knows the table as it was a minute ago, at times takes all messages for one;
+ * - it notes the worker in `data`, and what the tenant was charged;
+ * - it goes by turns between tenants (`tenant-turns.ts`), and orders by turns (`turn.ts`) within a priority, along an index of ours: what would rather
+ *   sort is switched off for the transaction, since the planner, which knows the table as it was a minute ago, at times takes all messages for one;
  * - it gives no tenant more than `tenants.max_chunks`. All fetches of the fleet come one after the other, by a lock that ends with the transaction:
- *   so none counts what another has just taken as free. They take a millisecond or two, and chunks last for seconds.
+ *   so none counts what another has just taken as free. They take a few milliseconds, and chunks last for seconds.
  */
-export async function fetchMessages(
-  db: Handle,
-  { worker, limit, filter }: { readonly worker: string; readonly limit: number; readonly filter: JobFilter },
-): Promise<readonly FetchedRow[]> {
+export async function fetchMessages(db: Handle, fetch: Fetch): Promise<readonly FetchedRow[]> {
   await sql`
     select pg_advisory_xact_lock(hashtextextended(${`${SCHEMA}.fetch`}, 0)),
       set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)`.execute(db)
+  const due = sql`${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${askedFor(fetch.filter)}`
+  const ends = await take(db, fetch, sql`${due} and ${IS_END} order by created_on limit ${fetch.limit}`, 0)
+  const inLine = (tenant: RawBuilder<unknown>, limit: number) =>
+    sql`${due} and priority < ${sql.lit(END)} and group_id = ${tenant} order by ${LINE} limit ${limit}`
+  const messages: MessagesOfTenant = {
+    nextLevel: (tenant) =>
+      sql`select coalesce((data->>'level')::bigint, 0) from ${JOBS} where ${inLine(sql`${tenant}::text`, 1)}`,
+    held: (tenant) =>
+      sql`select count(*) from ${JOBS} where ${OURS} and state = 'active' and group_id = ${tenant}::text and priority < ${sql.lit(END)}`,
+  }
+  const chunks = await serveTenants(db, messages, fetch.limit - ends.length, (turn) =>
+    take(db, fetch, inLine(sql`${String(turn.tenantNo)}`, turn.messages), turn.each),
+  )
+  return [...ends, ...chunks]
+}
+
+const LINE = sql`priority desc, ${TURN_OF}, created_on`
+
+/** Takes the messages of a condition; those whose tenant was not charged yet are charged with `each`. */
+async function take(
+  db: Handle,
+  { worker }: Fetch,
+  condition: RawBuilder<unknown>,
+  each: number,
+): Promise<readonly FetchedRow[]> {
   const { rows } = await sql<FetchedRow>`
-    with rooms as materialized (
-      select t.tenant_no::text as group_id, t.max_chunks - (
-        select count(*) from ${JOBS} where ${OURS} and state = 'active' and group_id = t.tenant_no::text
-      ) as room
-      from tenants t
-      where t.max_chunks is not null
-    ),
-    next as (
-      select id, group_id, priority, ${TURN_OF} as turn, created_on
-      from ${JOBS}
-      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${askedFor(filter)}
-        and group_id <> all (array(select group_id from rooms where room <= 0))
-      order by priority desc, ${TURN_OF}, created_on
-      limit ${limit}
-      for update skip locked
-    ),
-    ranked as (
-      select next.id, room, row_number() over (partition by group_id order by priority desc, turn, created_on) as place
-      from next left join rooms using (group_id)
+    with next as (
+      select id, data->>'charged' as before from ${JOBS} where ${condition} for update skip locked
     ),
     taken as (
       update ${JOBS} j set
@@ -58,10 +70,11 @@ export async function fetchMessages(
         started_on = ${NOW},
         heartbeat_on = ${NOW},
         retry_count = case when started_on is not null then retry_count + 1 else retry_count end,
-        data = data || jsonb_build_object('worker', ${worker}::text)
-      where ${OURS} and j.id = any (array(select id from ranked where room is null or place <= room))
+        data = data || jsonb_build_object('worker', ${worker}::text, 'charged', coalesce((data->>'charged')::bigint, ${each}::bigint))
+      where ${OURS} and j.id = any (array(select id from next))
       returning id, data, group_id, retry_count, priority, created_on
     )
-    select id, data, group_id, retry_count from taken order by priority desc, ${TURN_OF}, created_on`.execute(db)
+    select id, data, group_id, retry_count, before is null as "isFirst"
+    from taken join next using (id) order by ${LINE}`.execute(db)
   return rows
 }

@@ -27,23 +27,32 @@ export async function lookForWork(db: Handle, filter: JobFilter) {
 }
 
 /** What goes on with a condition, so that only messages of these jobs come. */
-export function askedFor({ jobNo, except = [] }: JobFilter) {
+export function askedFor({ jobNo, except = [], exceptTenants = [] }: JobFilter) {
   const only = jobNo === undefined ? sql`` : sql`and group_tier = ${String(jobNo)}`
-  return except.length === 0 ? only : sql`${only} and group_tier <> all (${except.map(String)}::text[])`
+  const without = except.length === 0 ? only : sql`${only} and group_tier <> all (${except.map(String)}::text[])`
+  if (exceptTenants.length === 0) return without
+  // The few tenants that are left are looked at, and not all messages of the others.
+  return sql`${without} and group_id = any (array(
+    select tenant_no::text from tenants where tenant_no <> all (${[...exceptTenants]}::bigint[])
+  ))`
 }
 
 /** The turns that decide on the next one of a job: its own last, and where the line stands. */
-export async function readTurns(db: Handle, jobNo: number, priority: number) {
+export async function readTurns(
+  db: Handle,
+  { jobNo, tenantNo, priority }: { readonly jobNo: number; readonly tenantNo: number; readonly priority: number },
+) {
+  const ofTenant = sql`group_id = ${String(tenantNo)} and priority = ${priority}`
   const { rows } = await sql<{ last: number | null; front: number | null }>`
     select (
       select max(${TURN_OF}) from ${JOBS}
       where ${OURS} and state <= 'active' and group_tier = ${String(jobNo)} and priority = ${priority}
     ) as last, coalesce((
       select ${TURN_OF} from ${JOBS}
-      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} and priority = ${priority}
+      where ${OURS} and state < 'active' and not blocked and start_after <= ${NOW} and ${ofTenant}
       order by ${TURN_OF} limit 1
     ), (
-      select max(${TURN_OF}) from ${JOBS} where ${OURS} and state = 'active' and priority = ${priority}
+      select max(${TURN_OF}) from ${JOBS} where ${OURS} and state = 'active' and ${ofTenant}
     )) as front`.execute(db)
   const [turns] = rows
   return { last: numberOrNull(turns?.last), front: numberOrNull(turns?.front) }
@@ -102,10 +111,17 @@ export async function readHeldMessage(db: Handle, id: string) {
   return rows[0] ?? null
 }
 
-/** Deletes all of a job, whatever its state. Returns how many of them somebody held. */
+/** Deletes all of a job, whatever its state; its tenant is not charged for them. Returns how many of them somebody held. */
 export async function deleteOfJob(db: Handle, jobNo: number): Promise<number> {
   const { rows } = await sql<{ held: number }>`
-    with gone as (delete from ${JOBS} where ${ALL_OURS} and group_tier = ${String(jobNo)} returning state)
+    with gone as (
+      delete from ${JOBS} where ${ALL_OURS} and group_tier = ${String(jobNo)}
+      returning state, group_id, (data->>'charged')::bigint as charged
+    ),
+    back as (
+      insert into tenant_charges (tenant_no, charged, tokens, whole)
+      select group_id::bigint, charged, 0, 0 from gone where charged > 0
+    )
     select count(*) filter (where state = 'active') as held from gone`.execute(db)
   return Number(rows[0]?.held ?? 0)
 }

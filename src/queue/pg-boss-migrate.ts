@@ -1,7 +1,7 @@
 import { sql } from 'kysely'
 import pg from 'pg'
 import { PgBoss } from 'pg-boss'
-import { COUNTS, DEAD_QUEUE, type Handle, HEARTBEAT_S, QUEUE, RETRY_LIMIT, SCHEMA } from './pg-boss-tables.ts'
+import { COUNTS, DEAD_QUEUE, END, type Handle, HEARTBEAT_S, QUEUE, RETRY_LIMIT, SCHEMA } from './pg-boss-tables.ts'
 
 /** Far above the longest chunk: a chunk's time is not the queue's business, its worker's heartbeat is. pg-boss allows less than a day. */
 const EXPIRE_S = 23 * 3600
@@ -9,11 +9,14 @@ const EXPIRE_S = 23 * 3600
 const RETAIN_S = 10 * 365 * 86_400
 
 /**
- * What a fetch and its order need: the line by turns within each priority, and each job's messages. They lie on pg-boss's table in its own
- * schema, which is ours alone.
+ * What a fetch and its order need: ends of rounds, each tenant's line by turns within each priority, and each job's messages. They lie on pg-boss's
+ * table in its own schema, which is ours alone.
  */
 const INDEXES = `
-  create index if not exists sluice_line on ${SCHEMA}.job_common (priority desc, ((data->>'turn')::bigint), created_on)
+  drop index if exists ${SCHEMA}.sluice_line;
+  create index if not exists sluice_ends on ${SCHEMA}.job_common (created_on)
+    where name = '${QUEUE}' and state < 'active' and not blocked and priority = ${END};
+  create index if not exists sluice_lines on ${SCHEMA}.job_common (group_id, priority desc, ((data->>'turn')::bigint), created_on)
     where name = '${QUEUE}' and state < 'active' and not blocked;
   create index if not exists sluice_job on ${SCHEMA}.job_common (group_tier, priority desc, ((data->>'turn')::bigint), created_on)
     where name = '${QUEUE}';`

@@ -26,6 +26,11 @@ export const SILENT = sql.raw(
   `greatest(heartbeat_on, pg_postmaster_start_time()) + heartbeat_seconds * interval '1s' <= ${SCHEMA}.job_now()`,
 )
 
+/** The priority of ends of rounds, which go before all others. */
+export const END = 3
+/** In the text, as the index of ends asks for it. */
+export const IS_END = sql.raw(`priority = ${END}`)
+
 /** Messages by what they wait for, as columns. */
 export const COUNTS = `
   count(*) filter (where state < 'active' and start_after <= ${SCHEMA}.job_now()) as ready,
@@ -47,8 +52,12 @@ export type Handle = Pick<Kysely<never>, 'getExecutor' | 'executeQuery'>
 /** What a message carries in pg-boss's `data`. */
 export interface MessageData {
   readonly task: string
-  /** Its place in line among messages of its priority (`turn.ts`). */
+  /** Its place in line among its tenant's messages of its priority (`turn.ts`). */
   readonly turn: number
+  /** Where the line of tenants stood when it came (`tenant-turns.ts`). */
+  readonly level: number
+  /** What its tenant was charged when it was given out; absent: nothing yet. */
+  readonly charged?: number
   /** Who holds it; while it waits, who held it last. */
   readonly worker?: string
 }

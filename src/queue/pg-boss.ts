@@ -15,9 +15,18 @@ import {
   takeDeadLetters,
 } from './pg-boss-messages.ts'
 import { ensurePgBoss } from './pg-boss-migrate.ts'
-import { type Handle, HEARTBEAT_S, type MessageData, type PgBossDatabase, QUEUE, SCHEMA } from './pg-boss-tables.ts'
+import {
+  END,
+  type Handle,
+  HEARTBEAT_S,
+  type MessageData,
+  type PgBossDatabase,
+  QUEUE,
+  SCHEMA,
+} from './pg-boss-tables.ts'
 import type { Delivery, NewMessage, Queue } from './queue.ts'
 import { nameOf, taskOf } from './task-name.ts'
+import { correctCharge, readFront } from './tenant-line.ts'
 import { nextTurn, TURN } from './turn.ts'
 
 /** How long a message stays with a worker that says nothing, on PostgreSQL. */
@@ -67,12 +76,18 @@ export async function createPgBossQueue({ database, url }: PgBossQueueOptions): 
       return deliveries.filter((delivery) => held.has(delivery.receipt))
     },
 
-    async complete(tx, delivery) {
+    async complete(tx, delivery, tokens) {
       const attempt = attemptOf(delivery)
-      return attempt !== null && affectedBy(await boss.deleteJob(QUEUE, attempt, over(handle(tx)))) > 0
+      if (attempt === null || affectedBy(await boss.deleteJob(QUEUE, attempt, over(handle(tx)))) === 0) return false
+      if (tokens !== undefined) await correctCharge(handle(tx), { ...delivery, tokens, isWhole: true })
+      return true
     },
 
-    release: (tx, delivery, delayMs) => release(boss, handle(tx), delivery, delayMs),
+    async release(tx, delivery, delayMs, tokens = 0) {
+      const isHeld = await release(boss, handle(tx), delivery, delayMs)
+      if (isHeld) await correctCharge(handle(tx), { ...delivery, tokens, isWhole: false })
+      return isHeld
+    },
     purge: (tx, jobNo) => deleteOfJob(handle(tx), jobNo),
 
     async reclaim(isGone) {
@@ -108,8 +123,10 @@ async function release(boss: PgBoss, db: Handle, delivery: Delivery, delayMs: nu
   if (attempt === null || message === null) return false
   if (affectedBy(await boss.deleteJob(QUEUE, attempt, over(db))) === 0) return false
   const { priority, data } = message
-  const turn = delayMs > 0 ? await turnOf(db, delivery.task.jobNo, priority) : data.turn
-  await boss.insert(QUEUE, [jobOf(delivery, { task: data.task, turn }, priority, delayMs)], over(db))
+  const { tenantNo, task } = delivery
+  const turn = delayMs > 0 ? await turnOf(db, { jobNo: task.jobNo, tenantNo, priority }) : data.turn
+  const anew = { task: data.task, turn, level: data.level }
+  await boss.insert(QUEUE, [jobOf(delivery, anew, priority, delayMs)], over(db))
   return true
 }
 
@@ -139,19 +156,25 @@ async function start(reader: Handle): Promise<PgBoss> {
 
 /** Each job's messages of a priority come behind those it has. */
 async function insertMessages(boss: PgBoss, db: Handle, messages: readonly NewMessage[]): Promise<void> {
-  for (const group of Map.groupBy(messages, (message) => `${message.priority}/${message.task.jobNo}`).values()) {
-    const { task, priority } = group[0] as NewMessage
-    const first = await turnOf(db, task.jobNo, PRIORITIES[priority])
+  for (const group of Map.groupBy(messages, (message) => `${priorityOf(message)}/${message.task.jobNo}`).values()) {
+    const { task, tenantNo } = group[0] as NewMessage
+    const priority = priorityOf(group[0] as NewMessage)
+    const first = await turnOf(db, { jobNo: task.jobNo, tenantNo, priority })
+    const level = await readFront(db)
     const jobs = group.map((message, n) => {
-      const data = { task: nameOf(message.task), turn: first + n * TURN }
-      return jobOf(message, data, PRIORITIES[priority], message.delayMs ?? 0)
+      const data = { task: nameOf(message.task), turn: first + n * TURN, level }
+      return jobOf(message, data, priority, message.delayMs ?? 0)
     })
     await boss.insert(QUEUE, jobs, over(db))
   }
 }
 
-async function turnOf(db: Handle, jobNo: number, priority: number): Promise<number> {
-  const { last, front } = await readTurns(db, jobNo, priority)
+function priorityOf({ task, priority }: NewMessage): number {
+  return task.kind === 'finalize' ? END : PRIORITIES[priority]
+}
+
+async function turnOf(db: Handle, place: Parameters<typeof readTurns>[1]): Promise<number> {
+  const { last, front } = await readTurns(db, place)
   return nextTurn(last, front)
 }
 
@@ -178,6 +201,7 @@ function deliveryOf(row: FetchedRow): Delivery {
     tenantNo: Number(row.group_id),
     receipt: `${row.id}:${row.retry_count}`,
     deliveries: row.retry_count + 1,
+    charged: row.data.charged ?? 0,
   }
 }
 

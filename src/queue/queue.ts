@@ -2,8 +2,9 @@ import type { ChunkRef } from '../domain/chunk.ts'
 import type { Priority } from '../domain/job.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
 
-/** What a message asks a worker to do: work on a chunk, or finalize a job's round. */
+/** What a message asks a worker to do: read a job's input, work on a chunk, or finalize a job's round. */
 export type Task =
+  | { readonly kind: 'intake'; readonly jobNo: number }
   | ({ readonly kind: 'chunk' } & ChunkRef)
   | { readonly kind: 'finalize'; readonly jobNo: number; readonly round: number }
 
@@ -33,6 +34,8 @@ export interface Delivery {
   readonly receipt: string
   /** From 1: how often the message was delivered since it was enqueued or released on purpose. */
   readonly deliveries: number
+  /** What its tenant was charged for it in the line of tenants (`tenant-turns.ts`). */
+  readonly charged: number
 }
 
 export interface NewMessage {
@@ -49,6 +52,8 @@ export interface JobFilter {
   readonly jobNo?: number
   /** None of these. */
   readonly except?: readonly number[]
+  /** None of these tenants'. */
+  readonly exceptTenants?: readonly number[]
 }
 
 /**
@@ -59,19 +64,23 @@ export interface Queue {
   /** Adds messages; a message for the same task that is already there stays as it is. Part of `tx`. */
   enqueue(tx: StoreTx, messages: readonly NewMessage[]): Promise<void>
   /**
-   * Leases up to `limit` due messages to `worker`: highest priority first, then by turns between the jobs (`turn.ts`), each job's in the order they
-   * came. Fewer than there are may come where a tenant's cap is reached; the next fetch sees the others.
+   * Leases up to `limit` due messages to `worker`: ends of rounds first, which take nothing of what is shared; then by turns between the tenants
+   * (`tenant-turns.ts`), a tenant's by priority, and by turns between its jobs (`turn.ts`), each job's in the order they came. No tenant gets more than
+   * `tenants.max_chunks` in all. What a message takes is only known when it is completed: until then it counts as what the tenant's last ones took.
    */
   fetch(worker: string, limit: number, filter?: JobFilter): Promise<readonly Delivery[]>
   /** Renews the leases; returns the deliveries that are still held. One that is missing there was lost to another worker. */
   extend(deliveries: readonly Delivery[]): Promise<readonly Delivery[]>
-  /** Removes the message. `false`: the lease was lost; whoever has the message now finds its chunk done. Part of `tx`. */
-  complete(tx: StoreTx, delivery: Delivery): Promise<boolean>
+  /**
+   * Removes the message. `tokens`: what its requests have taken; where that is not said, what its tenant was charged stands. `false`: the lease was lost;
+   * whoever has the message now finds its chunk done. Part of `tx`.
+   */
+  complete(tx: StoreTx, delivery: Delivery, tokens?: number): Promise<boolean>
   /**
    * Gives the message back, to be delivered after `delayMs`; its deliveries start anew. It keeps its place in line, but for a delay: then it goes
-   * behind its job's others. `false`: the lease was lost. Part of `tx`.
+   * behind its job's others. Its tenant is charged `tokens`, by default none, and no more. `false`: the lease was lost. Part of `tx`.
    */
-  release(tx: StoreTx, delivery: Delivery, delayMs: number): Promise<boolean>
+  release(tx: StoreTx, delivery: Delivery, delayMs: number, tokens?: number): Promise<boolean>
   /**
    * Removes all messages of a job, leased or not. Returns how many of them were leased: a fetch may have come after whoever looked at `depth`, and
    * then its worker loses what it has just begun, unless the caller rolls `tx` back.

@@ -1,5 +1,6 @@
 import { type Amount, type BudgetLimits, type Charge, limitsOf, NOTHING } from '../domain/budget.ts'
 import { formatUsd } from '../domain/money.ts'
+import { NO_CAPS } from '../domain/tenant.ts'
 import { costOf, worstUsage } from '../domain/usage.ts'
 import { createPurse, type Purse } from '../limit/purse.ts'
 import type { Draw } from '../store/role/budgets.ts'
@@ -46,11 +47,11 @@ export function limitsOfRun({ spec, settings }: JobRun): BudgetLimits {
 /** Whether anything of the job is limited. */
 export function isLimited({ run }: BudgetAccount): boolean {
   const { nano, tokens } = limitsOfRun(run)
-  return nano !== null || tokens !== null || isDayLimited(run)
+  return nano !== null || tokens !== null || isTenantLimited(run)
 }
 
-function isDayLimited({ dayNano }: JobRun): boolean {
-  return dayNano !== undefined && dayNano !== null
+function isTenantLimited({ caps = NO_CAPS }: JobRun): boolean {
+  return caps.dayNano !== null || caps.monthNano !== null
 }
 
 /** The worst that a row's next request can come to, live or at another lane's rate; `null`: its price is unknown, and it is asked for. */
@@ -58,15 +59,18 @@ export function worstOf(task: RowTask, { price }: Rate = targetOf(task)): Amount
   const { run } = task.held
   const { worstInputTokens, worstOutputTokens } = task.next
   const nano = costOf(worstUsage(worstInputTokens, worstOutputTokens, price), price)
-  if (nano === null && (limitsOfRun(run).nano !== null || isDayLimited(run))) return null
+  if (nano === null && (limitsOfRun(run).nano !== null || isTenantLimited(run))) return null
   return { nano: nano ?? 0, tokens: worstInputTokens + worstOutputTokens }
 }
 
 /** Why a job stands still, in a sentence. */
-export function refusalText({ refusedBy, limits, spent, dayNano }: Draw, worst: Amount): string {
+export function refusalText({ refusedBy, limits, spent, dayNano, monthNano }: Draw, worst: Amount): string {
   const next = `and the next request may take up to`
   if (refusedBy === 'day') {
     return `the tenant's ${formatUsd(dayNano)} a day are used up, ${next} ${formatUsd(worst.nano)}; they begin anew at 00:00 UTC`
+  }
+  if (refusedBy === 'month') {
+    return `the tenant's ${formatUsd(monthNano)} a month are used up, ${next} ${formatUsd(worst.nano)}; they begin anew on the first at 00:00 UTC`
   }
   if (refusedBy === 'tokens') return `${spent.tokens} of ${limits.tokens} tokens are used, ${next} ${worst.tokens}`
   return `${formatUsd(spent.nano)} of ${formatUsd(limits.nano)} are spent, ${next} ${formatUsd(worst.nano)}`

@@ -103,7 +103,7 @@ async function closeChunks(
       passed.add(nameOf(held.claim))
       continue
     }
-    await queue.complete(tx, held.delivery)
+    await queue.complete(tx, held.delivery, held.tokens)
     if (result === 'last') await queue.enqueue(tx, [finalizeMessage(held.run)])
     else await enqueueNext({ store, queue }, tx, held.run)
     closed.push(held)

@@ -2,10 +2,11 @@ import type { Delivery } from '../queue/queue.ts'
 import type { BudgetGate } from './budget-gate.ts'
 import { watchBudgets } from './budget-watch.ts'
 import { checkProviders } from './check-providers.ts'
-import type { Finishing } from './finishing.ts'
+import type { Errands } from './errands.ts'
 import { applyCeilings, type JobRun, order, WORKABLE } from './job-run.ts'
 import type { Shelf } from './shelf.ts'
 import type { StorageGuard } from './storage-guard.ts'
+import type { TenantGate } from './tenant-gate.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** Leases are renewed and wishes are read this often (architecture §4: at most a second). */
@@ -14,8 +15,9 @@ export const HEARTBEAT_MS = 1_000
 interface BeatPartners {
   readonly guard: StorageGuard
   readonly shelf: Shelf
-  readonly finishing: Finishing
+  readonly errands: Errands
   readonly budget: BudgetGate
+  readonly tenants: TenantGate
 }
 
 /**
@@ -29,28 +31,29 @@ export async function beat(deps: WorkerDeps, partners: BeatPartners): Promise<vo
   if (deps.reclaims) await guard.persist(() => deps.queue.reclaim(deps.isGone))
   if (shelf.runs.size === 0) return
   const controls = await guard.persist(() => deps.store.jobs.controls([...shelf.runs.keys()]))
-  for (const { jobNo, state, wanted, wantedReason, settings, dayNano, route } of controls) {
+  for (const { jobNo, state, wanted, wantedReason, settings, caps, route } of controls) {
     const run = shelf.runs.get(jobNo)
     // All rows of a job that is finalizing have ended: there is nothing to stop.
     if (run === undefined || state === 'finalizing') continue
     if (wanted !== null || !WORKABLE.has(state)) order(run, { kind: 'wish', reason: wantedReason, detail: null })
     run.settings = settings
-    run.dayNano = dayNano
+    run.caps = caps
     run.route = route ?? null
     checkTime(deps, run)
   }
   applyCeilings(deps.governor, shelf.runs.values())
   await checkProviders(deps, guard, shelf.runs.values())
+  await guard.persist(() => partners.tenants.look())
   await watchBudgets(deps, partners)
 }
 
-async function renewLeases({ queue, events }: WorkerDeps, { guard, shelf, finishing }: BeatPartners): Promise<void> {
+async function renewLeases({ queue, events }: WorkerDeps, { guard, shelf, errands }: BeatPartners): Promise<void> {
   const chunks = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale)
-  const ends = finishing.deliveries()
-  const deliveries = [...chunks.map((chunk) => chunk.delivery), ...shelf.arriving, ...ends]
+  const beside = errands.deliveries()
+  const deliveries = [...chunks.map((chunk) => chunk.delivery), ...shelf.arriving, ...beside]
   if (deliveries.length === 0) return
   const kept = new Set((await guard.persist(() => queue.extend(deliveries))).map(receiptOf))
-  for (const end of ends) if (!kept.has(receiptOf(end))) finishing.lose(end)
+  for (const errand of beside) if (!kept.has(receiptOf(errand))) errands.lose(errand)
   for (const chunk of chunks) {
     if (chunk.closed || chunk.stale || kept.has(receiptOf(chunk.delivery))) continue
     chunk.stale = true

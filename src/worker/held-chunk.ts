@@ -20,6 +20,8 @@ export interface HeldChunk {
   open: number
   /** Rows with a request on its way, or its booking. */
   inFlight: number
+  /** What live requests of it have taken here, in tokens: what its tenant has had of what is shared. */
+  tokens: number
   /** Its epoch has passed, or its lease was lost: nothing of it is sent or written any more. */
   stale: boolean
   /** The commit that closes it, or gives it back, has returned. */

@@ -3,6 +3,7 @@ import type { Price } from '../domain/money.ts'
 import type { Route } from '../domain/route.ts'
 import type { BatchSpec, Spec } from '../domain/spec.ts'
 import type { StoreTx } from '../domain/store-tx.ts'
+import type { TenantCaps } from '../domain/tenant.ts'
 import { NO_LIMITS, smallest } from '../limit/demand.ts'
 import { flexAccount } from '../limit/flex-account.ts'
 import type { Ceiling, Governor } from '../limit/governor.ts'
@@ -22,8 +23,8 @@ export interface JobRun {
   readonly spec: Spec
   /** As they were last read. */
   settings: JobSettings
-  /** What all jobs of its tenant may cost in a UTC day, as it was last read; absent or `null`: no end. */
-  dayNano?: number | null
+  /** What its tenant may use, as it was last read; absent: whatever it likes. */
+  caps?: TenantCaps
   readonly columns: readonly string[]
   readonly program: RowProgram
   /** Per target, -1 being the spec's model and 0… its fallbacks. */
@@ -76,20 +77,25 @@ export function order(run: JobRun, stop: StopOrder): void {
   if (run.stop === null || (run.stop.kind === 'leave' && stop.kind !== 'leave')) run.stop = stop
 }
 
-/** Puts into force what these jobs allow the accounts that they use: of several jobs on one account, the least that any of them says. */
+/**
+ * Puts into force what these jobs allow the accounts that they use: of several jobs of a tenant on one account, the least that any of them says; of
+ * several tenants, the concurrency of the one that says most, since no tenant may slow down the others.
+ */
 export function applyCeilings(governor: Governor, runs: Iterable<JobRun>): void {
-  const ceilings = new Map<string, Ceiling>()
+  const ceilings = new Map<string, Map<number, Ceiling>>()
   const asFlex = new Set<string>()
-  for (const { spec, settings, targets } of runs) {
+  for (const { job, spec, settings, targets } of runs) {
     const { concurrency, limits } = spec.execution
     const own = { concurrency: settings.concurrency ?? concurrency.max, limits: limits ?? NO_LIMITS }
     for (const { account, flex } of targets.values()) {
-      const other = ceilings.get(account)
-      ceilings.set(account, other === undefined ? own : lower(own, other))
+      const ofTenants = ceilings.get(account) ?? new Map<number, Ceiling>()
+      const other = ofTenants.get(job.tenantNo)
+      ceilings.set(account, ofTenants.set(job.tenantNo, other === undefined ? own : lower(own, other)))
       if (flex !== null) asFlex.add(account)
     }
   }
-  for (const [account, ceiling] of ceilings) {
+  for (const [account, ofTenants] of ceilings) {
+    const ceiling = [...ofTenants.values()].reduce(together)
     governor.bound(account, ceiling)
     if (asFlex.has(account)) governor.bound(flexAccount(account), ceiling)
   }
@@ -97,6 +103,10 @@ export function applyCeilings(governor: Governor, runs: Iterable<JobRun>): void 
 
 function lower(a: Ceiling, b: Ceiling): Ceiling {
   return { concurrency: Math.min(a.concurrency, b.concurrency), limits: smallest(a.limits, b.limits) }
+}
+
+function together(a: Ceiling, b: Ceiling): Ceiling {
+  return { concurrency: Math.max(a.concurrency, b.concurrency), limits: smallest(a.limits, b.limits) }
 }
 
 /** Whether one more row may go to this fallback: its share is of all rows of the job, and at least one row. */

@@ -47,6 +47,7 @@ export async function openChunk(
     parts,
     open: pending.length,
     inFlight: 0,
+    tokens: 0,
     stale: false,
     closed: false,
   }

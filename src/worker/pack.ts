@@ -81,7 +81,7 @@ async function commit(
         throw new NotPacked('no grant')
       if (!(await store.chunks.release(tx, claim, 'parked'))) throw new NotPacked('lost')
       await store.batches.pack(tx, parts)
-      await queue.complete(tx, held.delivery)
+      await queue.complete(tx, held.delivery, held.tokens)
       await enqueueNext(deps, tx, held.run)
     })
   try {

@@ -1,11 +1,12 @@
-import type { RequestSize } from '../limit/estimate.ts'
+import { NO_USAGE } from '../domain/usage.ts'
 import type { Slot } from '../limit/governor.ts'
 import { enterAll, type Gate, type Pass } from './gate.ts'
 import type { HeldChunk, RowTask } from './held-chunk.ts'
 import { targetOf } from './intent.ts'
 import { accountOf } from './live-way.ts'
-import { createReadyQueues } from './ready-queues.ts'
+import { createReadyQueues, type Served } from './ready-queues.ts'
 import type { Recorder } from './recorder.ts'
+import { sizeOf } from './request-size.ts'
 import { sendRow, settleRow } from './send-row.ts'
 import type { StorageGuard } from './storage-guard.ts'
 import type { WorkerDeps } from './worker-deps.ts'
@@ -65,7 +66,7 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
     }
   }
 
-  const start = async (task: RowTask, slot: Slot, pass: Pass) => {
+  const start = async (task: RowTask, slot: Slot, pass: Pass, served: Served) => {
     const { held } = task
     inFlight += 1
     held.inFlight += 1
@@ -73,12 +74,14 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
       const sent = await sendRow(deps, partners, task, slot)
       if (typeof sent === 'string') {
         pass.leave(sent)
+        if (sent === 'not sent') served.end(NO_USAGE)
         // Its job's grant had passed: it asks for another.
         if (sent === 'not sent') add(task)
         return
       }
       const { fact, wait } = settleRow(deps, recorder, task, sent)
       pass.leave(fact)
+      served.end(fact.usage)
       if (wait === 0) add(task)
       else if (wait !== null) later(task, wait)
     } catch (error) {
@@ -112,9 +115,8 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
         pass.leave('not sent')
         return false
       }
-      ready.take(account, task)
       lastServed = account
-      void start(task, slot, pass)
+      void start(task, slot, pass, ready.take(account, task))
       return true
     }
   }
@@ -148,12 +150,6 @@ export function createPool(deps: WorkerDeps, partners: PoolPartners): Pool {
       callOff(() => true)
     },
   })
-}
-
-/** What a row's next request may take of the account's limits. Requests of one job to one model are alike. */
-function sizeOf({ held, next }: RowTask): RequestSize {
-  const { worstInputTokens, worstOutputTokens, fallbackIndex } = next
-  return { group: `${held.claim.jobNo}/${fallbackIndex}`, worstInputTokens, worstOutputTokens }
 }
 
 /** The same in the same order, beginning after `last`. */

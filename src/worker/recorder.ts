@@ -4,7 +4,7 @@ import { CAUSE_RULES, type Cause } from '../domain/failure.ts'
 import { addCounters, NO_COUNTS } from '../domain/job.ts'
 import { countsOfOutcome } from '../domain/outcome-counts.ts'
 import type { Outcome } from '../domain/row.ts'
-import type { Events } from '../events.ts'
+import type { AttemptEnd, Events, RowEnd } from '../events.ts'
 import { type CommitDeps, type Committed, commitGroup, emptyGroup, type Group, nameOf, sizeOf } from './commit-group.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { usedBy } from './outcomes.ts'
@@ -127,6 +127,7 @@ export function createRecorder(deps: RecorderDeps): Recorder {
       let delta = group.deltas.get(held) ?? NO_COUNTS
       if (fact !== null) {
         group.facts.push({ held, fact, last: outcome !== null, partId: partId ?? null })
+        if (partId === undefined) held.tokens += fact.usage.inputTokens + fact.usage.outputTokens
         delta = addCounters(delta, usedBy(fact))
       }
       if (outcome !== null) {
@@ -179,16 +180,16 @@ function tell(
   )
   for (const { held, resolve } of group.intents) resolve(!held.stale && !ungranted.has(held.claim.jobNo))
   for (const { held, fact, last } of group.facts) {
-    const { usage, cause } = fact
+    const { cause } = fact
     const again = !last && cause !== null && CAUSE_RULES[cause].retry !== 'pause'
-    const tokens = usage.inputTokens + usage.outputTokens
-    events.emit('attempt.ended', { jobNo: held.claim.jobNo, cause, tokens, again })
+    events.emit('attempt.ended', attemptEnd(held, fact, again))
   }
   for (const [held, delta] of group.deltas) {
     const outcomes = group.outcomes.filter((entry) => entry.held === held)
     if (outcomes.length === 0 || hasPassed(held)) continue
     const causes = outcomes.flatMap(({ outcome }): Cause[] => (outcome.cause === null ? [] : [outcome.cause]))
-    events.emit('rows.ended', { jobNo: held.claim.jobNo, rows: outcomes.length, delta, causes })
+    const each = () => outcomes.map(({ outcome }) => rowEnd(outcome))
+    events.emit('rows.ended', { ...placeOf(held), rows: outcomes.length, delta, causes, each })
   }
   for (const held of group.settling) held.parts = []
   for (const held of closed) {
@@ -196,4 +197,25 @@ function tell(
     events.emit('chunk.done', { jobNo: held.claim.jobNo, chunkNo: held.claim.chunkNo })
   }
   for (const held of group.closing) onClosed(held)
+}
+
+function placeOf({ claim, run }: HeldChunk) {
+  const { jobNo, chunkNo } = claim
+  return { jobNo, chunkNo, jobId: run.job.id, tenantNo: run.job.tenantNo }
+}
+
+function attemptEnd(
+  held: HeldChunk,
+  { intent, cause, usage, costNano, endedAtMs }: AttemptFact,
+  again: boolean,
+): AttemptEnd {
+  const { rowIndex, round, number, model, lane, startedAtMs } = intent
+  const tokens = usage.inputTokens + usage.outputTokens
+  const request = { rowIndex, round, number, model, lane, startedAtMs, endedAtMs }
+  return { ...placeOf(held), ...request, cause, tokens, usage, costNano, again }
+}
+
+/** Without what the row holds, or was answered. */
+function rowEnd({ rowIndex, state, cause, attempts, lane, inputTokens, outputTokens, endedAtMs }: Outcome): RowEnd {
+  return { rowIndex, state, cause, attempts, lane, inputTokens, outputTokens, endedAtMs }
 }

@@ -90,5 +90,5 @@ async function book(store: Store, held: HeldChunk, { facts, outcomes }: Settleme
 
 /** Nothing brought the chunk here: its job is ending, and has no messages. */
 function noDelivery({ tenantNo }: Job, ref: ChunkRef): Delivery {
-  return { messageId: '', task: { kind: 'chunk', ...ref }, tenantNo, receipt: '', deliveries: 1 }
+  return { messageId: '', task: { kind: 'chunk', ...ref }, tenantNo, receipt: '', deliveries: 1, charged: 0 }
 }

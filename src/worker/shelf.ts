@@ -94,7 +94,8 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
     if (opened === null) return putBack(deps, guard, chunk, delivery, STILL_OUT_MS, 'parked')
     const { jobNo, chunkNo, epoch, rows } = chunk
     held.add(opened.held)
-    events.emit('chunk.claimed', { jobNo, chunkNo, epoch, rows, lost: claimed.lost })
+    const { id: jobId, tenantNo } = run.job
+    events.emit('chunk.claimed', { jobNo, jobId, tenantNo, chunkNo, epoch, rows, lost: claimed.lost })
     if (opened.held.open === 0) recorder.close(opened.held)
     for (const outcome of opened.outcomes) recorder.end(opened.held, null, outcome)
     await reuse.admit([...(await settleReturned(opened)), ...opened.tasks])
@@ -136,7 +137,7 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
   const giveBack = async (chunk: HeldChunk, to: 'ready' | 'parked', ms: number) => {
     if (!chunk.closed && !chunk.stale) {
       const { claim } = chunk
-      await putBack(deps, guard, claim, chunk.delivery, ms, to)
+      await putBack(deps, guard, claim, chunk.delivery, ms, to, chunk.tokens)
       chunk.closed = true
       events.emit('chunk.released', { jobNo: claim.jobNo, chunkNo: claim.chunkNo })
     }
@@ -210,11 +211,12 @@ function putBack(
   delivery: Delivery,
   ms: number,
   to: 'ready' | 'parked' = 'ready',
+  tokens = 0,
 ) {
   const { jobNo, chunkNo, epoch } = claim
   return guard.persist(() =>
     store.write(async (tx) => {
-      if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, to)) await queue.release(tx, delivery, ms)
+      if (await store.chunks.release(tx, { jobNo, chunkNo, epoch }, to)) await queue.release(tx, delivery, ms, tokens)
     }),
   )
 }

@@ -6,6 +6,7 @@ import type { Row } from '../domain/row.ts'
 import type { Events } from '../events.ts'
 import type { Lane } from '../lane/lane.ts'
 import type { Governor } from '../limit/governor.ts'
+import type { Share } from '../limit/share.ts'
 import type { Models } from '../provider/model.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
@@ -27,6 +28,8 @@ export interface WorkerDeps {
   readonly store: Store
   readonly queue: Queue
   readonly governor: Governor
+  /** The limits that the governor keeps to; those of tenants lie beside those of accounts. */
+  readonly share: Share
   readonly lane: Lane
   readonly batch: BatchDeps
   /** Takes a job up in its current round: its spec, compiled. Rejects with a SluiceError when a key is missing, say. */
@@ -47,6 +50,11 @@ export interface WorkerDeps {
   readonly sayAlive: () => Promise<void>
   /** The most rows in flight over all jobs, asked before each; `Infinity`: as many as the jobs want. */
   readonly rowsAtOnce: () => number
+  /**
+   * Reads a job's input. Whatever is wrong with that is written down on the job. Returns after how long (ms) to ask again; `null`: it is done with. Rejects
+   * soon after `signal` aborts: all that was read is kept.
+   */
+  readonly readInput: (jobNo: number, signal: AbortSignal) => Promise<number | null>
   /** Ends a job's round: gates, report, final state. Harmless to repeat; rejects soon after `signal` aborts, with nothing decided. */
   readonly finalize: (jobNo: number, round: number, signal: AbortSignal) => Promise<void>
   /** Makes the change of state that `jobs.wanted` asks for, once no chunk of the job is leased. */

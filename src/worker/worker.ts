@@ -2,7 +2,7 @@ import { SluiceError } from '../errors.ts'
 import type { Delivery } from '../queue/queue.ts'
 import { type BudgetGate, createBudgetGate } from './budget-gate.ts'
 import { createDeparture, DRAIN_MS } from './departure.ts'
-import { createFinishing, type Finishing } from './finishing.ts'
+import { createErrands, type Errands } from './errands.ts'
 import { beat, HEARTBEAT_MS } from './heartbeat.ts'
 import type { HeldChunk } from './held-chunk.ts'
 import { order, type StopOrder, WORKABLE, watchErrorRate } from './job-run.ts'
@@ -11,8 +11,10 @@ import { createRecorder, type Recorder } from './recorder.ts'
 import { type ChunkDelivery, createShelf, type Shelf } from './shelf.ts'
 import { settleStops } from './stops.ts'
 import { createStorageGuard, type StorageGuard } from './storage-guard.ts'
+import { createTenantGate } from './tenant-gate.ts'
 import { createWake } from './wake.ts'
 import { createWarmGate } from './warm-gate.ts'
+import { whatToFetch } from './what-to-fetch.ts'
 import type { WorkerDeps } from './worker-deps.ts'
 
 /** How often a worker without enough to do looks for work. */
@@ -61,13 +63,13 @@ export interface WorkerView {
 /** Creates a worker: claim → lane → settle → record, for chunks of any job, over the seams it is given. */
 export function createWorker(deps: WorkerDeps): Worker {
   const parts = joinParts(deps)
-  const { pool, recorder, guard, shelf, finishing, hangUp, departure } = parts
+  const { pool, recorder, guard, shelf, errands, hangUp, departure } = parts
   return Object.freeze({
     run: (options: WorkerOptions) => run(deps, parts, options),
     get view() {
       return {
         inFlight: pool.inFlight,
-        chunks: shelf.held.size + finishing.deliveries().length,
+        chunks: shelf.held.size + errands.deliveries().length,
         jobs: shelf.runs.size,
         stopping: hangUp.signal.aborted || [...shelf.runs.values()].some((job) => job.stop !== null),
         leaving: departure.begun,
@@ -137,11 +139,12 @@ function joinParts(deps: WorkerDeps) {
     if (held.stale || held.run.stop !== null) wake.call()
   }
   const common = { recorder, guard, onIdle, onDefect: fail }
-  const gates = [budget, createWarmGate(runtime)]
+  const tenants = createTenantGate({ workerId: deps.workerId, runtime, share: deps.share, fleet: store.fleet })
+  const gates = [tenants, budget, createWarmGate(runtime)]
   const pool: Pool = createPool(deps, { ...common, gates, hangUp: hangUp.signal })
   const shelf: Shelf = createShelf(deps, { ...common, pool, room: budget, onParked: wake.call })
   const departure = createDeparture(runtime, { wake, hangUp, leave })
-  const finishing: Finishing = createFinishing(deps, {
+  const errands: Errands = createErrands(deps, {
     guard,
     hangUp: hangUp.signal,
     onEnd: () => wake.call(),
@@ -151,7 +154,7 @@ function joinParts(deps: WorkerDeps) {
   const renewed = { afterFailures: 0 }
   /** When the queue of the one job was last mended. */
   const mended = { atMs: Number.NEGATIVE_INFINITY }
-  const parts = { guard, recorder, budget, pool, shelf, finishing }
+  const parts = { guard, recorder, budget, tenants, pool, shelf, errands }
   return { wake, hangUp, over, end, fail, leave, stopAll, departure, renewed, mended, ...parts }
 }
 
@@ -210,11 +213,11 @@ async function heart(deps: WorkerDeps, parts: Parts, drainMs: number, ended: Abo
 }
 
 async function loop(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Promise<'stood_still' | 'left'> {
-  const { wake, over, stopAll, pool, shelf, finishing, departure } = parts
+  const { wake, over, stopAll, pool, shelf, errands, departure } = parts
   while (!over.signal.aborted) {
     if (departure.begun) stopAll({ kind: 'leave', reason: null, detail: null })
     await settleStops(deps, parts)
-    const holdsNothing = shelf.held.size === 0 && finishing.deliveries().length === 0
+    const holdsNothing = shelf.held.size === 0 && errands.deliveries().length === 0
     if (departure.begun && holdsNothing) return 'left'
     if (!departure.begun && (await fill(deps, parts, options))) continue
     if (!departure.begun && holdsNothing && (await isDone(deps, parts, options))) {
@@ -227,22 +230,20 @@ async function loop(deps: WorkerDeps, parts: Parts, options: WorkerOptions): Pro
   return 'left'
 }
 
-/** Takes up chunks and ends of rounds where there is room for them. `false`: there was nothing to be had. */
+/** Takes up chunks and errands where there is room for them. `false`: there was nothing to be had. */
 async function fill(
   deps: WorkerDeps,
-  { guard, shelf, finishing, renewed }: Parts,
+  { guard, shelf, errands, renewed }: Parts,
   { chunks, jobNo }: WorkerOptions,
 ): Promise<boolean> {
-  const held = [...shelf.held].filter((chunk) => !chunk.closed && !chunk.stale).length
-  const room = chunks - held - finishing.deliveries().length
   // What it would fetch of a job that is being stopped it would put back at once, message by message; and as long as somebody holds one, no job stops.
   const except = shelf.resting()
-  if (jobNo !== null && except.includes(jobNo)) return false
+  const what = whatToFetch({ held: [...shelf.held], errands: errands.deliveries(), chunks, jobNo, except })
   // A fetch looks for leases that have run out. After an outage our own are renewed first.
-  if (room <= 0 || guard.failing || renewed.afterFailures < guard.failures) return false
-  const filter = jobNo === null ? { except } : { jobNo }
-  const deliveries = (await guard.attempt(() => deps.queue.fetch(deps.workerId, room, filter))) ?? []
-  for (const delivery of deliveries) if (delivery.task.kind === 'finalize') finishing.begin(delivery.task, delivery)
+  if (what === null || guard.failing || renewed.afterFailures < guard.failures) return false
+  const { limit, filter } = what
+  const deliveries = (await guard.attempt(() => deps.queue.fetch(deps.workerId, limit, filter))) ?? []
+  for (const delivery of deliveries) if (delivery.task.kind !== 'chunk') errands.begin(delivery.task, delivery)
   await shelf.take(deliveries.filter(isOfChunk))
   return deliveries.length > 0
 }

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { sql } from 'kysely'
 import { createEmbeddedQueue, LEASE_MS } from '../../src/queue/embedded.ts'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore, type SqliteStore } from '../../src/store/sqlite.ts'
@@ -13,12 +14,22 @@ queueConformance('embedded', async () => {
   const openAnother = async () => {
     const database = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime: systemRuntime(), ballastBytes: 0 })
     opened.push(database)
-    return { queue: createEmbeddedQueue({ database, runtime: { now: () => now } }), write: database.write }
+    const queue = createEmbeddedQueue({ database, runtime: { now: () => now } })
+    return { queue, write: database.write, database }
   }
+  const first = await openAnother()
   return {
-    ...(await openAnother()),
+    ...first,
     leaseMs: LEASE_MS,
     openAnother,
+    async setTenant(tenantNo, { weight = 1, maxChunks = null }) {
+      await first.database.write(async (tx) => {
+        await sql`insert into tenants (tenant_no, name, weight, max_chunks) values (${tenantNo}, ${`tenant ${tenantNo}`}, ${weight}, ${maxChunks})
+          on conflict (tenant_no) do update set weight = excluded.weight, max_chunks = excluded.max_chunks`.execute(
+          first.database.handle(tx),
+        )
+      })
+    },
     async pass(ms) {
       now += ms
     },

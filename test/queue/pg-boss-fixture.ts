@@ -30,6 +30,14 @@ export async function openFreshPgBoss(): Promise<PgBossUnderTest> {
     db,
     leaseMs: PG_LEASE_MS,
     openAnother,
+    async setTenant(tenantNo, { weight = 1, maxChunks = null }) {
+      await first.store.write(async (tx) => {
+        await sql`insert into tenants (tenant_no, name, weight, max_chunks) values (${tenantNo}, ${`tenant ${tenantNo}`}, ${weight}, ${maxChunks})
+          on conflict (tenant_no) do update set weight = excluded.weight, max_chunks = excluded.max_chunks`.execute(
+          first.store.handle(tx),
+        )
+      })
+    },
     async pass(ms) {
       passed += ms
       const body = `select pg_catalog.now() + interval '${passed} milliseconds'`

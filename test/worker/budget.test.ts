@@ -211,16 +211,26 @@ describe('a projection', () => {
   })
 })
 
-describe("a tenant's day", () => {
-  it('pauses its jobs when what they may cost is used up', async () => {
+describe("a tenant's day and month", () => {
+  it('pauses its jobs when what they may cost in a day is used up', async () => {
     await open()
     await shop.store.budgets.setDay(1, 2 * WORST)
     const job = await shop.job({ rows: rows(200) })
     const [control] = await shop.store.jobs.controls([job.jobNo])
-    expect(control?.dayNano).toBe(2 * WORST)
+    expect(control?.caps.dayNano).toBe(2 * WORST)
     const paused = await shop.work(job)
     expect(paused).toMatchObject({ state: 'paused', reason: 'budget' })
     expect(paused.detail).toMatch(/^the tenant's \$0\.00300 a day are used up/)
+    expect(await spent(job)).toBeLessThanOrEqual(2 * WORST)
+  })
+
+  it('pauses its jobs when what they may cost in a month is used up', async () => {
+    await open()
+    await shop.store.tenants.set(1, { dayNano: 9 * WORST, monthNano: 2 * WORST })
+    const job = await shop.job({ rows: rows(200) })
+    const paused = await shop.work(job)
+    expect(paused).toMatchObject({ state: 'paused', reason: 'budget' })
+    expect(paused.detail).toMatch(/^the tenant's \$0\.00300 a month are used up/)
     expect(await spent(job)).toBeLessThanOrEqual(2 * WORST)
   })
 })

@@ -12,8 +12,14 @@ function chunkOf(jobNo: number, priority: Priority = 'normal', tenantNo = 1): He
   return { claim: { jobNo, chunkNo: 0, epoch: 1 }, run } as unknown as HeldChunk
 }
 
-function rowOf(held: HeldChunk, index: number): RowTask {
-  return { held, row: { index, id: String(index), values: [] } } as unknown as RowTask
+function rowOf(held: HeldChunk, index: number, tokens = 100): RowTask {
+  const next = { worstInputTokens: tokens, worstOutputTokens: 0, fallbackIndex: -1 }
+  return { held, next, row: { index, id: String(index), values: [] } } as unknown as RowTask
+}
+
+function ofTenant(tenantNo: number, weight: number, priority: Priority = 'normal', jobNo = tenantNo): HeldChunk {
+  const run = { job: { tenantNo }, spec: { priority }, settings: { priority: null }, caps: { weight } }
+  return { claim: { jobNo, chunkNo: 0, epoch: 1 }, run } as unknown as HeldChunk
 }
 
 /** Takes all that may run, as `job/row`. */
@@ -146,5 +152,81 @@ describe('rows that wait for a slot', () => {
     queues.push('a', rowOf(going, 0))
     expect(drain(queues, (task) => task.held !== stopped)).toEqual(['2/0'])
     expect(drain(queues)).toEqual([])
+  })
+})
+
+/** Serves so many requests, each of the tokens that its row says; returns what each tenant had. */
+function serve(queues: ReturnType<typeof createReadyQueues>, requests: number): ReadonlyMap<number, number> {
+  const had = new Map<number, number>()
+  for (let count = 0; count < requests; count++) {
+    const task = queues.peek('a', anyRow, NOBODY)
+    if (task === null) break
+    const { tenantNo } = task.held.run.job
+    const inputTokens = task.next.worstInputTokens
+    queues.take('a', task).end({ inputTokens, outputTokens: 0 })
+    had.set(tenantNo, (had.get(tenantNo) ?? 0) + inputTokens)
+  }
+  return had
+}
+
+describe('tenants that fight for the same account', () => {
+  const tenants = fc.array(
+    fc.record({ weight: fc.integer({ min: 1, max: 10 }), tokens: fc.integer({ min: 1, max: 5_000 }) }),
+    { minLength: 2, maxLength: 8 },
+  )
+
+  it('get tokens by their weights, to within one request of each', () => {
+    fc.assert(
+      fc.property(tenants, fc.integer({ min: 1, max: 400 }), (list, requests) => {
+        const queues = createReadyQueues()
+        for (const [n, { weight, tokens }] of list.entries()) {
+          const held = ofTenant(n, weight)
+          for (let index = 0; index < requests; index++) queues.push('a', rowOf(held, index, tokens))
+        }
+        const had = serve(queues, requests)
+        const perWeight = list.map(({ weight }, n) => (had.get(n) ?? 0) / weight)
+        const largest = Math.max(...list.map(({ weight, tokens }) => tokens / weight))
+        expect(Math.max(...perWeight) - Math.min(...perWeight)).toBeLessThanOrEqual(largest + 1e-6)
+      }),
+    )
+  })
+
+  it('are owed nothing for the time before they came, nor for the time in which they were held up', () => {
+    const queues = createReadyQueues()
+    const [old, heldUp, late] = [ofTenant(1, 1), ofTenant(2, 1), ofTenant(3, 1)]
+    for (let index = 0; index < 500; index++) for (const held of [old, heldUp]) queues.push('a', rowOf(held, index))
+    for (let count = 0; count < 100; count++) {
+      const task = queues.peek('a', anyRow, new Set([2])) as RowTask
+      queues.take('a', task).end({ inputTokens: 100, outputTokens: 0 })
+    }
+    for (let index = 0; index < 500; index++) queues.push('a', rowOf(late, index))
+    const had = serve(queues, 90)
+    for (const tenantNo of [1, 2, 3]) expect(Math.abs((had.get(tenantNo) ?? 0) - 3_000)).toBeLessThanOrEqual(100)
+  })
+
+  it('get no more where their jobs are urgent', () => {
+    const queues = createReadyQueues()
+    const chunks = [ofTenant(1, 1, 'high', 1), ofTenant(1, 1, 'high', 2), ofTenant(2, 1, 'low', 3)]
+    for (let index = 0; index < 100; index++) for (const held of chunks) queues.push('a', rowOf(held, index))
+    const had = serve(queues, 100)
+    expect([had.get(1), had.get(2)]).toEqual([5_000, 5_000])
+  })
+
+  it('are charged for what requests took, not for what they were thought to take', () => {
+    const queues = createReadyQueues()
+    const [modest, greedy] = [ofTenant(1, 1), ofTenant(2, 1)]
+    const had = new Map([
+      [1, 0],
+      [2, 0],
+    ])
+    for (let index = 0; index < 400; index++) for (const held of [modest, greedy]) queues.push('a', rowOf(held, index))
+    for (let count = 0; count < 200; count++) {
+      const task = queues.peek('a', anyRow, NOBODY) as RowTask
+      const tenantNo = task.held.run.job.tenantNo
+      const inputTokens = tenantNo === 1 ? 20 : 60
+      queues.take('a', task).end({ inputTokens, outputTokens: 0 })
+      had.set(tenantNo, (had.get(tenantNo) as number) + inputTokens)
+    }
+    expect(Math.abs((had.get(1) as number) - (had.get(2) as number))).toBeLessThanOrEqual(60)
   })
 })

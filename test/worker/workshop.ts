@@ -12,6 +12,7 @@ import type { Row } from '../../src/domain/row.ts'
 import type { Spec } from '../../src/domain/spec.ts'
 import type { StorageFailure } from '../../src/domain/storage-failure.ts'
 import type { StoredOutcome } from '../../src/domain/stored.ts'
+import { NO_CAPS } from '../../src/domain/tenant.ts'
 import { createEvents, type EventMap, type EventName, type Events } from '../../src/events.ts'
 import { fulfilWish, mendQueue } from '../../src/job/control.ts'
 import { enqueueWork } from '../../src/job/enqueue.ts'
@@ -26,7 +27,7 @@ import { answerScope } from '../../src/reuse/answer-scope.ts'
 import { createRowProgram } from '../../src/row/program.ts'
 import { type Runtime, sha256 } from '../../src/runtime.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
-import type { Store } from '../../src/store/store.ts'
+import { DEFAULT_TENANT, type Store } from '../../src/store/store.ts'
 import type { JobRun } from '../../src/worker/job-run.ts'
 import { settleChunk } from '../../src/worker/settle-chunk.ts'
 import { createWorker, type Worker } from '../../src/worker/worker.ts'
@@ -62,6 +63,7 @@ export interface JobPlan {
   readonly chunkRows?: number
   readonly spec?: Partial<Spec>
   readonly execution?: Partial<Spec['execution']>
+  readonly tenantNo?: number
 }
 
 /** How a worker begins. */
@@ -179,7 +181,8 @@ export async function openWorkshop(
   const batches = scriptedBatches(lane)
   const blob = openFileBlob({ dir: join(dir, 'blob') })
   const batch: BatchDeps = { models: batches.models, apis: batches.apis, blob }
-  const governor = createAdaptiveGovernor({ runtime, share: createOwnShare(runtime), defaultMax: 64 })
+  const share = createOwnShare(runtime)
+  const governor = createAdaptiveGovernor({ runtime, share, defaultMax: 64 })
   const alive = new Set<string>()
   const batchers: (() => Promise<void>)[] = []
   const specs = new Map<string, Spec>()
@@ -220,7 +223,7 @@ export async function openWorkshop(
       roundBeganMs: (await store.jobs.round(job.jobNo, job.round))?.atMs ?? job.createdAtMs,
       spec,
       settings: job.settings,
-      dayNano: (await store.jobs.controls([job.jobNo]))[0]?.dayNano ?? null,
+      caps: (await store.jobs.controls([job.jobNo]))[0]?.caps ?? NO_CAPS,
       columns: ['body'],
       program: createRowProgram(spec, ['body']),
       targets: new Map(
@@ -252,6 +255,7 @@ export async function openWorkshop(
     store,
     queue,
     governor,
+    share,
     lane,
     batch,
     takeUp,
@@ -260,6 +264,7 @@ export async function openWorkshop(
     reclaims: true,
     sayAlive: () => hands.sayAlive(),
     rowsAtOnce: () => hands.rowsAtOnce,
+    readInput: async () => null,
     finalize: (jobNo, round, signal) => finalize(jobDeps, jobNo, round, signal),
     fulfilWish: (jobNo) => fulfilWish(jobDeps, jobNo),
     mendQueue: (jobNo) => mendQueue(jobDeps, jobNo),
@@ -300,7 +305,7 @@ export async function openWorkshop(
       })
       return batchers.at(-1) as () => Promise<void>
     },
-    async job({ rows, chunkRows = 5, spec = {}, execution = {} }) {
+    async job({ rows, chunkRows = 5, spec = {}, execution = {}, tenantNo = DEFAULT_TENANT }) {
       const base = specWith({ schema: TOPIC })
       const whole: Spec = { ...base, ...spec, execution: { ...base.execution, chunkRows, ...execution } }
       const specHash = sha256(JSON.stringify(whole))
@@ -308,7 +313,7 @@ export async function openWorkshop(
       const chunks = Array.from({ length: Math.ceil(rows.length / chunkRows) }, (_, n) =>
         Math.min(chunkRows, rows.length - n * chunkRows),
       )
-      const plan = newJob({ specHash, specName: whole.name, atMs: runtime.now() })
+      const plan = newJob({ specHash, specName: whole.name, atMs: runtime.now(), tenantNo })
       const { job } = await store.jobs.create(plan)
       rowsOf.set(job.jobNo, rows)
       await store.chunks.appendSegment(segmentOf(job.jobNo, chunks))

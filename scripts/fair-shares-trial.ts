@@ -1,0 +1,91 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startCluster } from '../test/postgres/cluster.ts'
+import { runBesideBig, runFairShares } from '../test/scenario/fair-shares-trial.ts'
+import { openPostgresBackEnd } from '../test/scenario/postgres-back-end.ts'
+import { queryDataDir, tellDataDir } from '../test/scenario/query-data-dir.ts'
+import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
+
+/**
+ * `npm run trial:fair-shares -- [--store sqlite|postgres] [--workers 1] [--tenants 50] [--jobs 20] [--rows 40] [--chunk-rows 20] [--tpm 600000]
+ * [--seconds 60] [--big-rows 1000000] [--only shares|beside]`: tenants that fight for one account's tokens a minute, some of double weight, some with
+ * long prompts; prints what each had against its share. Then ten rows beside a million rows of another tenant. Exit 1 where a share is off by more
+ * than a tenth.
+ */
+const { values } = parseArgs({
+  options: {
+    store: { type: 'string', default: 'sqlite' },
+    workers: { type: 'string', default: '1' },
+    tenants: { type: 'string', default: '50' },
+    jobs: { type: 'string', default: '20' },
+    rows: { type: 'string', default: '40' },
+    'chunk-rows': { type: 'string', default: '20' },
+    tpm: { type: 'string', default: '600000' },
+    seconds: { type: 'string', default: '60' },
+    'big-rows': { type: 'string', default: '1000000' },
+    only: { type: 'string' },
+  },
+})
+
+const began = performance.now()
+const log = (line: string) => console.error(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}`)
+
+/** What of a place for the state a trial needs. */
+async function openPlace(dir: string) {
+  await mkdir(dir, { recursive: true })
+  if (values.store !== 'postgres') {
+    const dataDir = join(dir, 'data')
+    return {
+      env: { SLUICE_DATA_DIR: dataDir },
+      query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
+      tell: async (sql: string) => tellDataDir(dataDir, sql),
+      giveMessages: 'update messages set tenant_no = (select tenant_no from jobs where jobs.job_no = messages.job_no)',
+      close: async () => undefined,
+    }
+  }
+  const cluster = await startCluster([])
+  log(`the state lies in ${cluster.url}`)
+  const backEnd = openPostgresBackEnd(cluster.url, dir)
+  return {
+    ...backEnd,
+    tell: async (sql: string) => void (await backEnd.query(sql)),
+    giveMessages: `update sluice_queue.job_common m set group_id = j.tenant_no::text from jobs j where j.job_no::text = m.group_tier`,
+    async close() {
+      await backEnd.close()
+      await cluster.remove()
+    },
+  }
+}
+
+const number = (name: Exclude<keyof typeof values, 'only' | 'store'>) => Number(values[name])
+const dir = await mkdtemp(join(tmpdir(), 'sluice-fair-shares-'))
+const provider = await startSimulatedProvider(['--latency', '200ms'], join(dir, 'requests.ndjson'))
+try {
+  const common = {
+    providerUrl: provider.url,
+    chunkRows: number('chunk-rows'),
+    workers: number('workers'),
+    tpm: number('tpm'),
+    seconds: number('seconds'),
+    log,
+  }
+  if (values.only !== 'beside') {
+    const place = await openPlace(join(dir, 'shares'))
+    const sizes = { tenants: number('tenants'), jobs: number('jobs'), rows: number('rows') }
+    const figures = await runFairShares({ ...common, ...sizes, ...place, dir: join(dir, 'shares') })
+    console.log(JSON.stringify(figures))
+    if (figures.largestDeviation > 0.1) process.exitCode = 1
+    await place.close()
+  }
+  if (values.only !== 'shares') {
+    const place = await openPlace(join(dir, 'beside'))
+    const figures = await runBesideBig({ ...common, ...place, bigRows: number('big-rows'), dir: join(dir, 'beside') })
+    console.log(JSON.stringify(figures))
+    await place.close()
+  }
+} finally {
+  await provider.stop()
+  await rm(dir, { recursive: true, force: true, maxRetries: 10 })
+}
