@@ -6,7 +6,21 @@ const scenarios = (...names: string[]) => names.map((name) => `test/scenario/${n
 const ONE_MACHINE_ONLY = scenarios('disk', 'ugly-place', 'kill', 'two-processes', 'signals', 'standing')
 
 /** Scenarios in which it does not matter where the store is: what stores must do is in their conformance suite. */
-const ANY_STORE = scenarios('inputs', 'ugly-input', 'answers', 'prompt-cache', 'results', 'storm')
+const ANY_STORE = scenarios(
+  'inputs',
+  'ugly-input',
+  'answers',
+  'prompt-cache',
+  'results',
+  'storm',
+  'plan',
+  'cost',
+  'flex',
+  'batch-lane',
+  'batch-queue',
+  'batch-deadline',
+  'serve',
+)
 
 /** Scenarios that take a fleet, or that a fleet makes harder. */
 const FLEET_ONLY = scenarios('fleet*', 'chaos', 'rolling-upgrade', 'workers', 'reuse')

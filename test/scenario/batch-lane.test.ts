@@ -1,7 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ON_POSTGRES } from './back-end.ts'
 import { type JobFolder, jobFolder, summaryOf, tickets } from './job-folder.ts'
 import { type SimulatedProvider, startSimulatedProvider } from './simulated-provider.ts'
 import { type SluiceProcess, until } from './sluice-process.ts'
@@ -85,7 +84,7 @@ async function assertPaidOnce(of: Trial): Promise<void> {
 
 describe('a batch job', () => {
   // What providers say and how it is booked has nothing to do with the back end: once is enough.
-  it.skipIf(ON_POSTGRES)('has the same outcomes as a live one, at half the cost', async () => {
+  it('has the same outcomes as a live one, at half the cost', async () => {
     const of = await trial(60)
     const live = await of.folder.run('run', await of.spec('live'))
     expect(live.code, live.stderr).toBe(0)
@@ -102,55 +101,39 @@ describe('a batch job', () => {
   })
 
   // On PostgreSQL batch-kill.test.ts and fleet-batches.test.ts kill.
-  it.skipIf(ON_POSTGRES)(
-    'that is killed again and again goes on where it was, and pays once',
-    async () => {
-      const of = await trial(200, '--batch-running', '2s')
-      const spec = await of.spec('batch')
-      const running = of.folder.start('run', spec)
-      await until(async () => (await of.folder.count('jobs')) > 0, 'the job is there')
-      let process: SluiceProcess = running
-      const [job] = await of.folder.query<{ id: string }>('select id from jobs')
-      const moments = [
-        async () => (await of.folder.count('batch_parts')) > 0,
-        async () => (await of.folder.count("batch_shards where state = 'submitted'")) > 0,
-        async () => (await of.folder.count("batch_shards where state in ('ended', 'collected')")) > 0,
-        async () => (await of.folder.count('rows')) > 0,
-      ]
-      for (const moment of moments) {
-        // Where the kill before cut off a create, the provider's list says only after minutes what came of it.
-        await until(moment, 'the moment to kill it', 300_000)
-        process.child.kill('SIGKILL')
-        await process.ended
-        process = of.folder.start('resume', String(job?.id))
-      }
-      expect(await process.ended, process.stderr()).toBe(0)
-      const rows = await of.folder.results()
-      expect(rows.map((row) => row._status)).toEqual(Array.from({ length: 200 }, () => 'ok'))
-      await assertPaidOnce(of)
-    },
-    900_000,
-  )
+  it('that is killed again and again goes on where it was, and pays once', async () => {
+    const of = await trial(200, '--batch-running', '2s')
+    const spec = await of.spec('batch')
+    const running = of.folder.start('run', spec)
+    await until(async () => (await of.folder.count('jobs')) > 0, 'the job is there')
+    let process: SluiceProcess = running
+    const [job] = await of.folder.query<{ id: string }>('select id from jobs')
+    const moments = [
+      async () => (await of.folder.count('batch_parts')) > 0,
+      async () => (await of.folder.count("batch_shards where state = 'submitted'")) > 0,
+      async () => (await of.folder.count("batch_shards where state in ('ended', 'collected')")) > 0,
+      async () => (await of.folder.count('rows')) > 0,
+    ]
+    for (const moment of moments) {
+      // Where the kill before cut off a create, the provider's list says only after minutes what came of it.
+      await until(moment, 'the moment to kill it', 300_000)
+      process.child.kill('SIGKILL')
+      await process.ended
+      process = of.folder.start('resume', String(job?.id))
+    }
+    expect(await process.ended, process.stderr()).toBe(0)
+    const rows = await of.folder.results()
+    expect(rows.map((row) => row._status)).toEqual(Array.from({ length: 200 }, () => 'ok'))
+    await assertPaidOnce(of)
+  }, 900_000)
 
-  it.skipIf(ON_POSTGRES)(
-    'loses no row to lines that are missing, doubled, broken, and to requests that fail',
-    async () => {
-      const flags = [
-        '--batch-missing',
-        '4%',
-        '--batch-doubled',
-        '4%',
-        '--batch-garbage',
-        '4%',
-        '--batch-row-error',
-        '4%',
-      ]
-      const of = await trial(100, ...flags, '--batch-shuffled', '--batch-bad-gateway', '1')
-      const run = await of.folder.run('run', await of.spec('batch'))
-      expect(run.code, run.stderr).toBe(0)
-      expect(summaryOf(run.stdout).rows).toMatchObject({ total: 100, succeeded: 100, failed: 0 })
-    },
-  )
+  it('loses no row to lines that are missing, doubled, broken, and to requests that fail', async () => {
+    const flags = ['--batch-missing', '4%', '--batch-doubled', '4%', '--batch-garbage', '4%', '--batch-row-error', '4%']
+    const of = await trial(100, ...flags, '--batch-shuffled', '--batch-bad-gateway', '1')
+    const run = await of.folder.run('run', await of.spec('batch'))
+    expect(run.code, run.stderr).toBe(0)
+    expect(summaryOf(run.stdout).rows).toMatchObject({ total: 100, succeeded: 100, failed: 0 })
+  })
 
   it('is left by Ctrl-C with its batches out, and collected by `resume`', async () => {
     const of = await trial(40, '--batch-running', '6s')

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { ON_POSTGRES } from './back-end.ts'
 import { jobFolder, summaryOf, tickets } from './job-folder.ts'
 import { startSimulatedProvider } from './simulated-provider.ts'
 
@@ -35,7 +34,7 @@ execution: { lane: batch, cache: off, chunk_rows: 10, batch: { poll: 1s${batch} 
 }
 
 // What an account's queue takes has nothing to do with the back end: once is enough.
-describe.skipIf(ON_POSTGRES)('a job that is several times as large as the queue of its account', () => {
+describe('a job that is several times as large as the queue of its account', () => {
   it('goes in waves where the provider names the limit in tokens, and is refused once', async () => {
     const { waves, refused } = await run('openai/gpt-5-mini', ['--batch-queue-tokens', '2500'])
     expect(refused).toBe(1)

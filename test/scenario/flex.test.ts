@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest'
-import { ON_POSTGRES } from './back-end.ts'
 import { type JobFolder, jobFolder, provider, summaryOf, tickets } from './job-folder.ts'
 import type { LoggedRequest } from './simulated-provider.ts'
 
@@ -31,7 +30,7 @@ async function newestJob(folder: JobFolder) {
 }
 
 // What the stores do for it is in their conformance suite: once is enough.
-it.skipIf(ON_POSTGRES).each([
+it.each([
   ['openai/gpt-5-mini', '/v1'],
   ['openai-responses/gpt-5-mini', '/v1'],
   ['google/gemini-2.5-flash', '/v1beta'],
@@ -63,7 +62,7 @@ it.skipIf(ON_POSTGRES).each([
   },
 )
 
-it.skipIf(ON_POSTGRES)('goes on live where its provider turns out not to serve the model as flex', async () => {
+it('goes on live where its provider turns out not to serve the model as flex', async () => {
   const folder = await jobFolder({ THE_KEY: 'good-key' })
   await folder.write('tickets.csv', tickets(ROWS))
   const { url, requests } = await provider(folder, '--latency', '20ms', '--flex-none')
