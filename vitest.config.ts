@@ -19,6 +19,11 @@ const ANY_STORE = scenarios(
   'batch-lane',
   'batch-queue',
   'batch-deadline',
+  'notifications',
+  'job-key',
+  'retry',
+  'outage',
+  'pause',
   'serve',
 )
 

@@ -1,9 +1,13 @@
-/** Where a model is that the operator has named, and what it is called there. */
+import type { PriceSpec } from './spec.ts'
+
+/** Where a model is that the operator has named, what it is called there, and what it costs. */
 export interface KnownModel {
   /** `provider/model`; of the default, the provider alone. */
   readonly id: string
   readonly baseUrl: string | null
   readonly apiKeyEnv: string | null
+  /** Absent: as the table of prices says. */
+  readonly price?: PriceSpec
 }
 
 /**

@@ -7,6 +7,7 @@ import type { JobDeps } from '../job/job-deps.ts'
 import { checkSpec } from '../plan/check.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { filePositions } from '../spec/positions.ts'
+import { withKnownModel } from '../spec/resolve-model.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
@@ -58,7 +59,7 @@ export async function beginJob(
   return now
 }
 
-/** The spec with another model: address and key are that one's, and a price that was given was the other's. */
+/** The spec with the model of this name, where one is given. */
 function withModel(spec: Spec, name: string | undefined, { allowance }: EngineDeps): Spec {
   if (name === undefined) return spec
   const known = modelOf(name, allowance)
@@ -67,9 +68,7 @@ function withModel(spec: Spec, name: string | undefined, { allowance }: EngineDe
       hint: 'Name it with its provider: openai/gpt-5-mini.',
     })
   }
-  const target = { ...spec.model.target, id: known.id, baseUrl: known.baseUrl, apiKeyEnv: known.apiKeyEnv }
-  const isSame = target.id === spec.model.target.id && target.baseUrl === spec.model.target.baseUrl
-  return { ...spec, model: { ...spec.model, target, price: isSame ? spec.model.price : null } }
+  return withKnownModel(spec, known)
 }
 
 async function refuseUnfinished({ store }: EngineDeps, job: Job, { fileId }: Submission): Promise<void> {

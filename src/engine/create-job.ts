@@ -1,6 +1,6 @@
 import { posix } from 'node:path'
 import { AS_SPECIFIED, type Job } from '../domain/job.ts'
-import type { Spec } from '../domain/spec.ts'
+import type { ModelSpec, Spec } from '../domain/spec.ts'
 import { NO_CAPS } from '../domain/tenant.ts'
 import { SluiceError } from '../errors.ts'
 import { checkSpec } from '../plan/check.ts'
@@ -64,8 +64,11 @@ export async function createJob(deps: EngineDeps, request: CreateRequest): Promi
 }
 
 /** Whoever has a budget in dollars does not say what a dollar buys. */
-async function refuseOwnPrices({ store, tenantNo }: EngineDeps, { model }: Spec): Promise<void> {
-  const own = [model, ...model.fallback].find(({ price }) => price !== null)
+async function refuseOwnPrices({ store, tenantNo, allowance }: EngineDeps, { model }: Spec): Promise<void> {
+  const known = new Set(Object.values(allowance.models).map(({ id, price = null }) => JSON.stringify([id, price])))
+  const isOwn = ({ target, price }: Pick<ModelSpec, 'target' | 'price'>) =>
+    price !== null && !known.has(JSON.stringify([target.id, price]))
+  const own = [model, ...model.fallback].find(isOwn)
   if (own === undefined) return
   const caps = (await store.tenants.get(tenantNo))?.caps ?? NO_CAPS
   if (caps.dayNano === null && caps.monthNano === null) return

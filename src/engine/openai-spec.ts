@@ -3,6 +3,7 @@ import { CHAT_COLUMNS, type ChatKind } from '../domain/chat.ts'
 import type { Spec } from '../domain/spec.ts'
 import { readForeignSpec } from '../spec/foreign.ts'
 import { loaded } from '../spec/load.ts'
+import { withKnownModel } from '../spec/resolve-model.ts'
 
 /** What the jobs of OpenAI's batches are called. */
 export const OPENAI_JOB_NAME = 'openai-batch'
@@ -25,10 +26,8 @@ export async function openAiSpec(kind: ChatKind, model: KnownModel): Promise<Spe
   }
   const reading = await readForeignSpec(document, { allowance: NOTHING_ALLOWED, env: () => undefined, name: 'batch' })
   const { spec } = loaded(reading)
-  const { id, baseUrl, apiKeyEnv } = model
   return {
-    ...spec,
-    model: { ...spec.model, target: { id, baseUrl, apiKeyEnv, params: {} } },
+    ...withKnownModel(spec, model),
     prompt: { system: null, user: null, request: kind },
     output: { ...spec.output, columns: [...CHAT_COLUMNS] },
   }

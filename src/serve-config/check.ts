@@ -1,6 +1,7 @@
 import { readAddress } from '../spec/notify-address.ts'
 import { formatPath, type Path, type Report } from '../spec/positions.ts'
 import { refuseKey, refusePassword } from '../spec/refuse-keys.ts'
+import { resolvePrice } from '../spec/resolve-model.ts'
 import type { ServeFile } from './schema.ts'
 
 /** A secret that is shorter can be found by trying (RFC 7518, section 3.2). */
@@ -66,7 +67,9 @@ function checkModels(file: ServeFile, report: Report): void {
     const path = ['models', name]
     const { id, base_url: baseUrl } = typeof model === 'string' ? { id: model, base_url: undefined } : model
     requireAddress(id.split('/')[0] as string, baseUrl, path, report)
-    if (typeof model !== 'string') places.push([path, model])
+    if (typeof model === 'string') continue
+    places.push([path, model])
+    resolvePrice(model.price, [...path, 'price'], report)
   }
   for (const [path, model] of places) {
     refuseKey(model.api_key_env, [...path, 'api_key_env'], report)

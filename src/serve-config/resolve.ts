@@ -2,8 +2,10 @@ import type { Allowance, KnownModel } from '../domain/allowance.ts'
 import type { NoticeTarget } from '../domain/notice.ts'
 import type { JwtConfig, ServeConfig, ServeLimits, TelemetryConfig } from '../serve-config.ts'
 import { readAddress } from '../spec/notify-address.ts'
+import { filePositions, newReport } from '../spec/positions.ts'
 import { parseDuration } from '../spec/quantity.ts'
 import { deepFreeze } from '../spec/record.ts'
+import { resolvePrice } from '../spec/resolve-model.ts'
 import { type Shape, shapeWithin } from '../spec/shape.ts'
 import { SERVE_SCHEMA, type ServeFile } from './schema.ts'
 import { sizeBytes } from './size.ts'
@@ -34,6 +36,14 @@ function resolveNotify(notify: ServeFile['openai_notify']): NoticeTarget | null 
   return { kind: 'webhook', address: read.address, secretEnv: notify?.secret_env ?? null }
 }
 
+/** A file with a price that is none was refused before. */
+function priceOf({ price }: Pick<Exclude<ModelEntry, string>, 'price'>): Pick<KnownModel, 'price'> {
+  const resolved = resolvePrice(price, [], newReport(filePositions('')))
+  return resolved === null ? {} : { price: resolved }
+}
+
+type ModelEntry = NonNullable<ServeFile['models']>[string]
+
 /** As `sluice worker`. */
 const DEFAULT_CHUNKS = 5
 
@@ -48,7 +58,7 @@ function resolveAllowance({ default_model: standardModel, models = {}, allow = {
     models: Object.fromEntries(
       Object.entries(models).map(([name, model]) => [
         name,
-        typeof model === 'string' ? known(model, {}) : known(model.id, model),
+        typeof model === 'string' ? known(model, {}) : { ...known(model.id, model), ...priceOf(model) },
       ]),
     ),
     env: allow.env ?? [],

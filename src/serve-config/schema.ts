@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { SCOPES } from '../domain/access.ts'
+import { price } from '../spec/schema-model.ts'
 import { block, count, duration, text } from '../spec/schema-part.ts'
 import { SIZE_PATTERN } from './size.ts'
 
@@ -41,13 +42,14 @@ const models = Type.Record(
         id: modelId,
         base_url: Type.Optional(address('Its address.')),
         api_key_env: Type.Optional(variable('The variable that holds the key for it.')),
+        price: Type.Optional(price),
       }),
     ],
-    { errorMessage: 'must be provider/model, or a mapping with id, base_url and api_key_env' },
+    { errorMessage: 'must be provider/model, or a mapping with id, base_url, api_key_env and price' },
   ),
   {
     description:
-      'Models by the names that callers know: `name: provider/model`, or a mapping of id, base_url and api_key_env.',
+      'Models by the names that callers know: `name: provider/model`, or a mapping of id, base_url, api_key_env and price (input, output, cached_input, cache_write: dollars per million tokens, for models that the table of prices does not know).',
   },
 )
 

@@ -1,6 +1,6 @@
 import { type Allowance, modelOf } from '../domain/allowance.ts'
 import type { ModelTarget } from '../domain/request.ts'
-import type { Spec } from '../domain/spec.ts'
+import type { PriceSpec, Spec } from '../domain/spec.ts'
 import type { Env } from './interpolate.ts'
 import { readSpecObject } from './load.ts'
 import { newReport, type Path, type Report, sortFindings } from './positions.ts'
@@ -20,26 +20,47 @@ export async function readForeignSpec(
 ): Promise<SpecReading> {
   const { allowance, name } = options
   const env: Env = (variable) => (allowance.env.includes(variable) ? options.env(variable) : undefined)
-  const reading = await readSpecObject(withKnownModel(value, allowance), name, NOWHERE, { env, disk: false })
+  const reading = await readSpecObject(withKnownModels(value, allowance), name, NOWHERE, { env, disk: false })
   if (reading.draft === null) return reading
   const report = newReport(reading.positions)
   refuseForeign(reading.draft, allowance, report)
   return { ...reading, findings: sortFindings([...reading.findings, ...report.findings]) }
 }
 
-/** A model that the operator has named, or that is named without its provider, is put in with its address and the name of its key. */
-function withKnownModel(value: unknown, allowance: Allowance): unknown {
+/** Models that the operator has named, or that are named without their provider, are put in with their address, the name of their key, and their price. */
+function withKnownModels(value: unknown, allowance: Allowance): unknown {
   const model = valueAt(value, ['model'])
-  if (!isRecord(model) || typeof model.id !== 'string') return value
-  if ((model.base_url ?? null) !== null || (model.api_key_env ?? null) !== null) return value
-  const known = modelOf(model.id, allowance)
-  if (known === null) return value
+  if (!isRecord(model)) return value
+  const known = knownBlock(model, allowance)
+  const { fallback } = model
+  if (!Array.isArray(fallback)) return withValue(value, ['model'], known)
   return withValue(value, ['model'], {
-    ...model,
+    ...known,
+    fallback: fallback.map((each) => (isRecord(each) ? knownBlock(each, allowance) : each)),
+  })
+}
+
+function knownBlock(block: Readonly<Record<string, unknown>>, allowance: Allowance): Readonly<Record<string, unknown>> {
+  if (typeof block.id !== 'string') return block
+  if ((block.base_url ?? null) !== null || (block.api_key_env ?? null) !== null) return block
+  const known = modelOf(block.id, allowance)
+  if (known === null) return block
+  return {
+    ...block,
     id: known.id,
     ...(known.baseUrl !== null && { base_url: known.baseUrl }),
     ...(known.apiKeyEnv !== null && { api_key_env: known.apiKeyEnv }),
-  })
+    ...(known.price !== undefined && { price: written(known.price) }),
+  }
+}
+
+function written({ input, output, cachedInput, cacheWrite }: PriceSpec): Readonly<Record<string, string>> {
+  return {
+    input,
+    output,
+    ...(cachedInput !== null && { cached_input: cachedInput }),
+    ...(cacheWrite !== undefined && { cache_write: cacheWrite }),
+  }
 }
 
 /** Reports whatever the spec names and may not. */

@@ -73,7 +73,8 @@ function resolveParams(params: ModelBlock['params']): ModelParams {
   return stop === undefined ? kept : { ...kept, stop: stop.filter((text) => text !== undefined) }
 }
 
-function resolvePrice(price: ModelBlock['price'], path: Path, report: Report): PriceSpec | null {
+/** A price, as it is written; `null`: none, or none whole. */
+export function resolvePrice(price: ModelBlock['price'], path: Path, report: Report): PriceSpec | null {
   if (price?.input === undefined || price.output === undefined) return null
   const decimal = (key: 'input' | 'output' | 'cached_input' | 'cache_write'): string | null => {
     const value = price[key]
@@ -121,10 +122,10 @@ export function withModel(spec: Spec, id: string): Spec {
   return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: null } })
 }
 
-/** The spec with a model that is known by its address and the variable of its key; a price is kept only where the model stays. */
-export function withKnownModel(spec: Spec, { id, baseUrl, apiKeyEnv }: KnownModel): Spec {
+/** The spec with a model that the operator knows, at its price; where none is known, the spec's own is kept only where the model stays. */
+export function withKnownModel(spec: Spec, { id, baseUrl, apiKeyEnv, price: known }: KnownModel): Spec {
   const { target, price } = spec.model
   const isSame = target.id === id && target.baseUrl === baseUrl
   const changed: ModelTarget = { ...target, id, baseUrl, apiKeyEnv }
-  return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: isSame ? price : null } })
+  return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: known ?? (isSame ? price : null) } })
 }

@@ -41,7 +41,8 @@ const params = block('How the model is asked. What is left out is left to the pr
   ),
 })
 
-const price = block('US dollars per million tokens, where the table of prices does not know the model.', {
+/** What a model costs. */
+export const price = block('US dollars per million tokens, where the table of prices does not know the model.', {
   input: money('For input.'),
   output: money('For output.'),
   cached_input: Type.Optional(money('For input that the provider had cached. Default: as input.')),

@@ -14,7 +14,12 @@ let dir: string
 let service: Service
 const opened: Service[] = []
 const runtime = systemRuntime()
-const allowance = { ...NOTHING_ALLOWED, defaultModel: { id: 'simulator', baseUrl: null, apiKeyEnv: null } }
+const price = { input: '1', output: '2', cachedInput: null }
+const allowance = {
+  ...NOTHING_ALLOWED,
+  defaultModel: { id: 'simulator', baseUrl: null, apiKeyEnv: null },
+  models: { priced: { id: 'simulator/other', baseUrl: null, apiKeyEnv: null, price } },
+}
 
 /** A service on the test's data directory, as each process opens one. */
 async function open(): Promise<Service> {
@@ -165,6 +170,21 @@ describe('a job whose spec and input come over the network', () => {
     await workAll()
     expect(await states(job.id)).toMatchObject({ state: 'completed', ok: 4 })
     expect(await states(waiting.job.id)).toMatchObject({ state: 'created' })
+  })
+
+  it('costs what the operator says, and not what its spec says, where its tenant has a budget', async () => {
+    const tenant = await service.tenants.add('thrifty', { ...NO_CAPS, dayNano: 1_000_000_000 }, runtime.now())
+    const tenantNo = tenant?.tenantNo as number
+    const model = (more: Readonly<Record<string, unknown>>) =>
+      asked({ spec: spec({ model: { params: { max_output_tokens: 50 }, ...more } }) })
+    const cheap = model({ id: 'simulator/small', price: { input: '0', output: '0' } })
+    await expect(service.jobs(tenantNo).create(cheap)).rejects.toMatchObject({ code: 'spec_invalid' })
+    const { job } = await service.jobs(tenantNo).create(model({ id: 'priced', price: { input: '0', output: '0' } }))
+    await upload(job.id, csv(2), tenantNo)
+    await service.jobs(tenantNo).begin(job.id, {})
+    await workAll()
+    const { counters } = await service.engine(tenantNo).status(job.id)
+    expect(counters.costNano).toBe(counters.inputTokens * 1_000 + counters.outputTokens * 2_000)
   })
 
   it('is unknown to other tenants, and worked on beside theirs', async () => {

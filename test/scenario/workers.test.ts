@@ -32,8 +32,8 @@ async function fleet(folder: JobFolder) {
   }
 }
 
-/** What a fleet has one holder of at a time: janitor, reconciler, batcher, notifier. */
-const ROLES = 4
+/** What a fleet has one holder of at a time: janitor, reconciler, batcher, notifier, watcher, openai. */
+const ROLES = 6
 
 const rolesOf = (members: readonly Record<string, unknown>[]) =>
   members.flatMap((member) => (member.roles as string[]).map((role) => [role, member.pid] as const))

@@ -50,7 +50,7 @@ public_url: https://sluice.example.com/batch/
 default_model: { provider: openai-compatible, base_url: http://vllm:8000/v1, api_key_env: VLLM_KEY }
 models:
   fast: openai/gpt-5-mini
-  local: { id: openai-compatible/llama, base_url: http://llama:8080/v1 }
+  local: { id: openai-compatible/llama, base_url: http://llama:8080/v1, price: { input: "0.1", output: "0.4" } }
 allow:
   env: [HOOK_URL]
   base_urls: [https://api.groq.com/]
@@ -79,7 +79,12 @@ telemetry: { row_lines: true, traces_url: "http://otel:4318/v1/traces", trace_sh
       defaultModel: { id: 'openai-compatible', baseUrl: 'http://vllm:8000/v1', apiKeyEnv: 'VLLM_KEY' },
       models: {
         fast: { id: 'openai/gpt-5-mini', baseUrl: null, apiKeyEnv: null },
-        local: { id: 'openai-compatible/llama', baseUrl: 'http://llama:8080/v1', apiKeyEnv: null },
+        local: {
+          id: 'openai-compatible/llama',
+          baseUrl: 'http://llama:8080/v1',
+          apiKeyEnv: null,
+          price: { input: '0.1', output: '0.4', cachedInput: null },
+        },
       },
       env: ['HOOK_URL'],
       baseUrls: ['https://api.groq.com/'],
@@ -130,7 +135,7 @@ telemetry: { row_lines: true, traces_url: "http://otel:4318/v1/traces", trace_sh
     ['drain: soon', 'serve.yaml:1:8 drain must be a duration such as 500ms, 60s, 2m or 24h, got "soon"'],
     [
       'models:\n  a: gpt-5',
-      'serve.yaml:2:6 models.a must be provider/model, or a mapping with id, base_url and api_key_env, got "gpt-5"',
+      'serve.yaml:2:6 models.a must be provider/model, or a mapping with id, base_url, api_key_env and price, got "gpt-5"',
     ],
     ['jwt: { issuer: a }', 'serve.yaml:1:6 jwt has neither secret_env nor jwks_url'],
     ['jwt: { secret_env: NOT_SET }', 'serve.yaml:1:20 the variable NOT_SET is not set'],

@@ -101,6 +101,21 @@ it('does not take another port for the same address', async () => {
   expect(await errors(spec({ model }), { baseUrls: ['http://inside:80'] })).toHaveLength(1)
 })
 
+it('puts in the price that the operator has given, also of a fallback', async () => {
+  const price = { input: '0.1', output: '0.4', cachedInput: null }
+  const allowance = {
+    models: { own: { id: 'openai-compatible/llama-3', baseUrl: 'http://inside/v1', apiKeyEnv: null, price } },
+  }
+  const { draft } = await read(spec({ model: { id: 'own', price: { input: '0', output: '0' } } }), allowance)
+  expect(draft?.model.price).toMatchObject(price)
+  const second = await read(
+    spec({ model: { id: 'openai/gpt-5', fallback: [{ id: 'own', when: ['timeout'] }] } }),
+    allowance,
+  )
+  expect(second.draft?.model.fallback[0]).toMatchObject({ target: { baseUrl: 'http://inside/v1' }, price })
+  expect(second.findings.filter(({ severity }) => severity === 'error')).toStrictEqual([])
+})
+
 it('finds a model by the name that the operator gave it, or without its provider', async () => {
   const local = { id: 'openai-compatible/llama-3', baseUrl: 'http://inside/v1', apiKeyEnv: 'LOCAL_KEY' }
   const allowance = { models: { fast: local }, defaultModel: { id: 'openai', baseUrl: null, apiKeyEnv: null } }
