@@ -89,9 +89,19 @@ export function problemOf(error: SluiceError, requestId: string): Problem {
   }
 }
 
+/** What to do, where the catalogue's own words name a command. */
+const HTTP_HINTS: Readonly<Partial<Record<ErrorCode, string>>> = {
+  spec_invalid: 'Correct what is named, here or under `errors`.',
+  job_not_found: 'See `GET /api/v1/jobs`.',
+  job_state: 'See `GET /api/v1/jobs/{id}`.',
+  job_key_conflict: 'Use another job_key, or the same spec and input.',
+  plan_stale: 'Make a new plan.',
+  storage: 'Try again in a moment.',
+}
+
 /** Whoever asks by HTTP has all findings already, and no command line. */
 function hintOf({ code, hint }: SluiceError): string {
-  return code === 'spec_invalid' && hint === ERRORS[code].hint ? 'Correct what is named, here or under `errors`.' : hint
+  return hint === ERRORS[code].hint ? (HTTP_HINTS[code] ?? hint) : hint
 }
 
 function statusOf({ code, cause }: SluiceError): number {

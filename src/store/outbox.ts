@@ -15,7 +15,8 @@ export function outboxRole(database: StoreDatabase): Outbox {
       write(async (tx) => {
         const row = rowOf({ tenantNo, jobNo: jobNo ?? NO_JOB }, notice, seqOfNone(notice.id), atMs)
         const insert = handle(tx).insertInto('outbox').values(row)
-        await insert.onConflict((conflict) => conflict.column('message_id').doNothing()).execute()
+        // Whichever of the unique indexes sees it first: several may add it at once.
+        await insert.onConflict((conflict) => conflict.doNothing()).execute()
       }),
 
     async claim(nowMs, untilMs, limit) {
