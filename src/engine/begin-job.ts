@@ -1,4 +1,3 @@
-import { modelOf } from '../domain/allowance.ts'
 import type { Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
@@ -7,7 +6,7 @@ import type { JobDeps } from '../job/job-deps.ts'
 import { checkSpec } from '../plan/check.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { filePositions } from '../spec/positions.ts'
-import { withKnownModel } from '../spec/resolve-model.ts'
+import { namedModel, withKnownModel } from '../spec/resolve-model.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
@@ -62,13 +61,7 @@ export async function beginJob(
 /** The spec with the model of this name, where one is given. */
 function withModel(spec: Spec, name: string | undefined, { allowance }: EngineDeps): Spec {
   if (name === undefined) return spec
-  const known = modelOf(name, allowance)
-  if (known === null) {
-    throw new SluiceError('spec_invalid', `${JSON.stringify(name)} names no model of this server`, {
-      hint: 'Name it with its provider: openai/gpt-5-mini.',
-    })
-  }
-  return withKnownModel(spec, known)
+  return withKnownModel(spec, namedModel(name, allowance))
 }
 
 async function refuseUnfinished({ store }: EngineDeps, job: Job, { fileId }: Submission): Promise<void> {

@@ -8,7 +8,7 @@ import { hintAmong } from '../spec/nearest.ts'
 import { filePositions, newReport, type Report } from '../spec/positions.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 
 /**
  * Looks at the beginning of a file that was uploaded as the input of `job`: whether it is what its name says, can be read, and has the columns that the
@@ -16,7 +16,7 @@ import type { Submission } from './submission.ts'
  */
 export async function checkUpload(deps: Pick<EngineDeps, 'store' | 'env'>, job: Job, file: FoundFile): Promise<void> {
   const spec = await specOf(deps, job)
-  const { columnsHint = [] } = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+  const { columnsHint = [] } = await submissionOf(deps, job)
   const preview = await describeInput({ input: spec.input, baseDir: '', env: deps.env, files: [file] })
   const report = newReport(filePositions(file.name))
   checkInput(spec, preview, report)

@@ -4,7 +4,7 @@ import { beginJob } from './begin-job.ts'
 import { createJob } from './create-job.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { JobDesk } from './job-desk.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 
 /** Creates the desk of the tenant that `deps` are of. */
 export function createJobDesk(deps: EngineDeps, jobDeps: JobDeps): JobDesk {
@@ -16,7 +16,7 @@ export function createJobDesk(deps: EngineDeps, jobDeps: JobDeps): JobDesk {
   return Object.freeze({
     create: (request) => createJob(deps, request),
     async input(id) {
-      const submission = JSON.parse(await deps.store.jobs.submission((await find(id)).jobNo)) as Submission
+      const submission = await submissionOf(deps, await find(id))
       return { fileId: submission.fileId ?? null, columnsHint: submission.columnsHint ?? null }
     },
     begin: async (id, options) => beginJob(deps, jobDeps, await find(id), options),

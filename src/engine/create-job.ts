@@ -9,7 +9,8 @@ import { loaded } from '../spec/load.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { Created, CreateRequest } from './job-desk.ts'
-import type { Submission } from './submission.ts'
+import { specOf } from './job-parts.ts'
+import { type Submission, submissionOf } from './submission.ts'
 import { refuseErrors } from './submit.ts'
 import { openTargets } from './take-up.ts'
 
@@ -83,12 +84,10 @@ async function refuseOwnPrices({ store, tenantNo, allowance }: EngineDeps, { mod
 
 /** A job that is there already: what a crash may have left out is done now. */
 async function again(deps: EngineDeps, job: Job): Promise<Created> {
-  const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+  const submission = await submissionOf(deps, job)
   if (job.state === 'created' && submission.fileId !== undefined) {
-    const canonical = await deps.store.specs.get(job.tenantNo, job.specHash)
-    const source =
-      canonical === null ? null : (JSON.parse(canonical) as { input: { source: string | null } }).input.source
-    await addFile(deps, job, submission, posix.basename(source ?? UNNAMED))
+    const { input } = await specOf(deps, job)
+    await addFile(deps, job, submission, posix.basename(input.source ?? UNNAMED))
   }
   return { job, fileId: submission.fileId ?? null, notes: [] }
 }

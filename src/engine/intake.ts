@@ -8,7 +8,7 @@ import { enqueueWork } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 import { uploadedFiles } from './uploaded-files.ts'
 
 /**
@@ -23,7 +23,7 @@ export async function bringIn(
 ): Promise<void> {
   const { store, runtime } = deps
   const spec = await specOf(deps, job)
-  const submission = JSON.parse(await store.jobs.submission(job.jobNo)) as Submission
+  const submission = await submissionOf(deps, job)
   try {
     const done = await runIntake({
       spec,

@@ -12,7 +12,7 @@ import { SluiceError } from '../errors.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { readRows, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 import { standsStill } from './watch.ts'
 
 /** How often a follower looks for chunks that were done. */
@@ -51,7 +51,7 @@ function targetOf(deps: ResultsDeps, path: string): ExportRequest['to'] {
 /** Writes the results where the spec's `write` says, relative to the spec's folder, or in object storage. */
 export async function writeConfigured(deps: EngineDeps, job: Job, spec: Spec, signal: AbortSignal): Promise<void> {
   if (spec.write === null) return
-  const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+  const submission = await submissionOf(deps, job)
   const path = isS3Url(spec.write.path) ? spec.write.path : resolve(submission.baseDir, spec.write.path)
   const format = formatOfPath(path)
   if (format === null) {

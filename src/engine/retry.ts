@@ -11,7 +11,7 @@ import { columnsOf, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
 import { rowProgramOf } from './row-program.ts'
 import { assertKeepable } from './settings.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 import { openTargets } from './take-up.ts'
 
 /**
@@ -33,7 +33,7 @@ export async function openRetry(deps: EngineDeps, jobDeps: JobDeps, job: Job, re
 async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): Promise<string> {
   const now = deps.runtime.now()
   if (request.spec === 'current') {
-    const submission = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+    const submission = await submissionOf(deps, job)
     const path = request.specPath ?? submission.specPath
     const overrides = request.model === undefined ? {} : { model: request.model }
     const loaded = await loadSpec(path, { env: deps.env, cwd: deps.cwd, overrides: { ...overrides, cwd: deps.cwd } })

@@ -9,7 +9,7 @@ import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
 import { planSpec, type ToPlan } from './plan.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 import { refuseErrors } from './submit.ts'
 import { uploadedFiles } from './uploaded-files.ts'
 
@@ -87,7 +87,7 @@ async function jobToPlan(deps: EngineDeps, id: JobId): Promise<ToPlan> {
       hint: 'Its status says how it goes, and its report what came of it.',
     })
   }
-  const submission = JSON.parse(await store.jobs.submission(job.jobNo)) as Submission
+  const submission = await submissionOf({ store }, job)
   const files = await uploadedFiles(deps, job, submission)
   return { spec: await specOf(deps, job), hash: job.specHash, baseDir: submission.baseDir, files }
 }

@@ -1,5 +1,6 @@
 import type { NanoUsd } from '../domain/money.ts'
 import type { RowPick } from '../engine.ts'
+import type { EngineDeps } from './engine-deps.ts'
 
 /** What a job keeps of its submission, for an intake that has to go on in another process. */
 export interface Submission {
@@ -12,4 +13,12 @@ export interface Submission {
   readonly fileId?: string
   /** Columns that its input must have; absent: whatever the spec asks for. */
   readonly columnsHint?: readonly string[]
+}
+
+/** What a job keeps of its submission. */
+export async function submissionOf(
+  { store }: { readonly store: Pick<EngineDeps['store'], 'jobs'> },
+  { jobNo }: { readonly jobNo: number },
+): Promise<Submission> {
+  return JSON.parse(await store.jobs.submission(jobNo)) as Submission
 }

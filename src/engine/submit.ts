@@ -12,7 +12,7 @@ import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { bringIn } from './intake.ts'
 import { bindingOf } from './plan.ts'
-import type { Submission } from './submission.ts'
+import { type Submission, submissionOf } from './submission.ts'
 import { openTargets } from './take-up.ts'
 
 /**
@@ -105,7 +105,7 @@ async function refuseOtherWork(deps: EngineDeps, job: Job, loaded: LoadedSpec, r
     )
   // A retry may have run another version since: the key stands for the first.
   const first = await deps.store.jobs.round(job.jobNo, 0)
-  const before = JSON.parse(await deps.store.jobs.submission(job.jobNo)) as Submission
+  const before = await submissionOf(deps, job)
   if ((first?.specHash ?? job.specHash) !== loaded.hash || before.baseDir !== loaded.baseDir) {
     throw conflict('has another spec')
   }

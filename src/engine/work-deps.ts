@@ -7,7 +7,7 @@ import { batchDeps, type WorkDeps } from './enter-fleet.ts'
 import { readRows, specOf } from './job-parts.ts'
 import { writeReport } from './report.ts'
 import { writeConfigured } from './results.ts'
-import type { Submission } from './submission.ts'
+import { submissionOf } from './submission.ts'
 import { takeUp } from './take-up.ts'
 
 /** What all work is done with, over the adapters of the engine. */
@@ -24,7 +24,7 @@ export function workDeps(deps: EngineDeps): WorkDeps {
     readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
     writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
     keepReport: (job) => writeReport(deps, job.jobNo),
-    plannedNano: async (job) => (JSON.parse(await store.jobs.submission(job.jobNo)) as Submission).plannedNano ?? null,
+    plannedNano: async (job) => (await submissionOf(deps, job)).plannedNano ?? null,
     settleChunk: (ref) =>
       settleChunk(
         {

@@ -3,6 +3,7 @@ import { parseApiKey, secretMatches } from '../access/api-key.ts'
 import { type ApiKey, may, type Principal, SCOPES } from '../domain/access.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { SluiceError } from '../errors.ts'
+import { DEFAULT_TENANT } from '../store/store.ts'
 import type { HttpDeps } from './http-deps.ts'
 import { createTokenCheck } from './jwt.ts'
 import { asksFromHere } from './local.ts'
@@ -10,9 +11,6 @@ import { createSeenLately } from './seen-lately.ts'
 
 /** How long a key or a tenant that was looked up is believed: so long a revoked key may still work. */
 const BELIEVED_MS = 5_000
-
-/** The tenant of whoever asks where no key was ever made. */
-const DEFAULT_TENANT = 1
 
 /**
  * Creates what says who asks, by `Authorization: Bearer` with a key or a token. Where no key was ever made and no tokens are taken, whoever asks from

@@ -1,7 +1,8 @@
-import type { KnownModel } from '../domain/allowance.ts'
+import { type Allowance, type KnownModel, modelOf } from '../domain/allowance.ts'
 import { isCause } from '../domain/failure.ts'
 import type { ModelParams, ModelTarget } from '../domain/request.ts'
 import type { FallbackSpec, ModelSpec, PriceSpec, Spec } from '../domain/spec.ts'
+import { SluiceError } from '../errors.ts'
 import { formatPath, type Path, type Report } from './positions.ts'
 import { parseDecimal, parseShare } from './quantity.ts'
 import { deepFreeze } from './record.ts'
@@ -128,4 +129,13 @@ export function withKnownModel(spec: Spec, { id, baseUrl, apiKeyEnv, price: know
   const isSame = target.id === id && target.baseUrl === baseUrl
   const changed: ModelTarget = { ...target, id, baseUrl, apiKeyEnv }
   return deepFreeze({ ...spec, model: { ...spec.model, target: changed, price: known ?? (isSame ? price : null) } })
+}
+
+/** The model of a name that a caller gave. Throws SluiceError `spec_invalid` where it is none of this server. */
+export function namedModel(name: string, allowance: Allowance): KnownModel {
+  const known = modelOf(name, allowance)
+  if (known !== null) return known
+  throw new SluiceError('spec_invalid', `${JSON.stringify(name)} names no model of this server`, {
+    hint: 'Name it with its provider: openai/gpt-5-mini.',
+  })
 }

@@ -9,6 +9,7 @@ import type { RunningServer } from '../../http/server.ts'
 import { readServeConfig, type ServeSources } from '../../serve-config/read.ts'
 import type { ServeConfig } from '../../serve-config.ts'
 import type { Service } from '../../service.ts'
+import { DEFAULT_TENANT } from '../../store/store.ts'
 import { askedByVariables } from '../../telemetry/asked-by-variables.ts'
 import type { Log } from '../../telemetry/log.ts'
 import { wholeNumber } from '../arguments.ts'
@@ -118,6 +119,7 @@ async function startWorker({
 }: Omit<Running, 'server'>): Promise<AnyWork | null> {
   const { interruption } = context
   if (config.work === null) return null
+  // Any tenant's engine works for all.
   return service.engine(DEFAULT_TENANT).workAny({
     ...config.work,
     drainMs: config.drainMs,
@@ -127,9 +129,6 @@ async function startWorker({
     onNote: (note) => log.warn(note),
   })
 }
-
-/** Whose engine works for all tenants. */
-const DEFAULT_TENANT = 1
 
 function ended(outcome: unknown): Error {
   return outcome instanceof Error ? outcome : new Error('it left')

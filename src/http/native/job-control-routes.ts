@@ -1,9 +1,8 @@
 import { Type } from 'typebox'
-import { modelOf } from '../../domain/allowance.ts'
 import { CAUSES } from '../../domain/failure.ts'
 import type { Job, JobId } from '../../domain/job.ts'
 import type { Engine, RetryRequest } from '../../engine.ts'
-import { SluiceError } from '../../errors.ts'
+import { namedModel } from '../../spec/resolve-model.ts'
 import { exactly, json, oneOfTexts, problem, ref } from '../answer.ts'
 import { audit } from '../audit-entry.ts'
 import type { App, HttpDeps } from '../http-deps.ts'
@@ -126,11 +125,5 @@ function retryRequest(
 ): RetryRequest {
   const { model, ...selection } = body
   if (model === undefined) return selection
-  const target = modelOf(model, service.allowance)
-  if (target === null) {
-    throw new SluiceError('spec_invalid', `${JSON.stringify(model)} names no model of this server`, {
-      hint: 'Name it with its provider: openai/gpt-5-mini.',
-    })
-  }
-  return { ...selection, target }
+  return { ...selection, target: namedModel(model, service.allowance) }
 }
