@@ -1,13 +1,11 @@
 import { createReadStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { resultTexts } from '../delivery/export.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { createAtOnce } from './at-once.ts'
 import type { FileRange } from './file-desk.ts'
 import { assertRowsKept } from './kept-rows.ts'
+import { createPassingFiles, type PassingFiles, removeTemporary, writeTemporary } from './passing-files.ts'
 import { exportJob, resultsOf } from './results.ts'
 import type { Download, DownloadRequest, TransferDeps } from './transfer-desk.ts'
 
@@ -27,6 +25,7 @@ export interface Downloads {
 export function createDownloads(deps: TransferDeps): Downloads {
   const making = new Map<string, Promise<string>>()
   const atOnce = createAtOnce(AT_ONCE)
+  const passing = createPassingFiles(atOnce, READ_BYTES)
 
   const made = (job: Job, request: DownloadRequest): Promise<string> => {
     const folder = folderOf(job, request)
@@ -47,7 +46,7 @@ export function createDownloads(deps: TransferDeps): Downloads {
         )
       }
       const name = nameOf(job, request)
-      if (!isTerminal(job.state)) return { kind: 'stream', name, bytes: asItStands(deps, atOnce, job, request) }
+      if (!isTerminal(job.state)) return { kind: 'stream', name, bytes: asItStands(deps, passing, job, request) }
       const key = await made(job, request)
       const bytes = (await deps.blob.size(key)) ?? 0
       const read = ({ from, to }: FileRange = { from: 0, to: bytes }) =>
@@ -92,19 +91,18 @@ async function makeOnce(deps: TransferDeps, job: Job, request: DownloadRequest, 
   return key
 }
 
-/** The table as it stands now, by way of a file: a slow reader holds none of its rows. */
+/** The table as it stands when its turn has come: those who wait for theirs meanwhile get the same one. */
 function asItStands(
   deps: TransferDeps,
-  atOnce: ReturnType<typeof createAtOnce>,
+  passing: PassingFiles,
   job: Job,
   request: DownloadRequest,
 ): AsyncGenerator<Buffer> {
-  const { signal } = request
-  return throughDisk((path) =>
-    atOnce(async () => {
-      signal.throwIfAborted()
-      return exportJob(deps, job, { ...optionsOf(request), to: { kind: 'file', path }, signal })
-    }),
+  const options = optionsOf(request)
+  return passing.read(
+    folderOf(job, request),
+    (path, signal) => exportJob(deps, job, { ...options, to: { kind: 'file', path }, signal }),
+    request.signal,
   )
 }
 
@@ -112,23 +110,16 @@ function asItStands(
 async function* tableOf(deps: TransferDeps, job: Job, request: DownloadRequest): AsyncGenerator<Buffer> {
   const options = optionsOf(request)
   if (request.format === 'parquet') {
-    return yield* throughDisk((path) => exportJob(deps, job, { ...options, to: { kind: 'file', path } }))
+    const made = writeTemporary((path) => exportJob(deps, job, { ...options, to: { kind: 'file', path } }))
+    try {
+      return yield* createReadStream(await made, { highWaterMark: READ_BYTES })
+    } finally {
+      await removeTemporary(made)
+    }
   }
   for await (const text of resultTexts(await resultsOf(deps, job), options)) yield Buffer.from(text)
 }
 
 function optionsOf({ format, safeCsv, includeInput, only }: DownloadRequest) {
   return { format, safeCsv, includeInput, ...(only && { only }) }
-}
-
-/** The bytes of a file that `write` makes; it is gone afterwards. */
-async function* throughDisk(write: (path: string) => Promise<unknown>): AsyncGenerator<Buffer> {
-  const folder = await mkdtemp(join(tmpdir(), 'sluice-results-'))
-  try {
-    const path = join(folder, 'results')
-    await write(path)
-    yield* createReadStream(path, { highWaterMark: READ_BYTES })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
 }

@@ -9,6 +9,8 @@ import { standsStill } from './watch.ts'
 /** Events, and chunks, that are listed at a time. */
 const PAGE = 100
 
+type ChunkPages = AsyncIterable<readonly Chunk[]> | readonly (readonly Chunk[])[]
+
 /** How far somebody has followed the two lists that events come from: those of the job, and its chunks as they were done. */
 interface EventPlace {
   readonly seq: number
@@ -21,7 +23,7 @@ export async function eventStream(
   feeds: JobFeeds,
   job: Job,
   request: EventsRequest,
-): Promise<AsyncIterable<JobEvent> | null> {
+): Promise<AsyncIterable<readonly JobEvent[]> | null> {
   const { store } = deps
   const place = request.after === null ? { seq: 0, doneNo: 0 } : placeOf(request.after)
   if (isTerminal(job.state)) {
@@ -38,12 +40,12 @@ async function* eventsAfter(
   found: Job,
   from: EventPlace,
   signal: AbortSignal,
-): AsyncGenerator<JobEvent> {
+): AsyncGenerator<readonly JobEvent[]> {
   const { jobNo } = found
   let [seen, place, isBehind] = [found, from, true]
   while (true) {
     signal.throwIfAborted()
-    let [events, chunks]: [readonly StoredEvent[], AsyncIterable<Chunk> | readonly Chunk[]] = [[], []]
+    let [events, chunks]: [readonly StoredEvent[], ChunkPages] = [[], []]
     const feed = isBehind ? null : await feeds.next(seen, place, signal)
     if (feed === null || feed.chunksAfter > place.doneNo || (feed.eventsAfter ?? 0) > place.seq) {
       // The state is read first, then what led to it: what is told of a state that ends the job is told last.
@@ -54,54 +56,63 @@ async function* eventsAfter(
     } else {
       seen = feed.job
       events = feed.events.filter(({ seq }) => seq > place.seq)
-      chunks = feed.chunks.filter((chunk) => doneNoOf(chunk) > place.doneNo)
+      chunks = pagesOf(feed.chunks.filter((chunk) => doneNoOf(chunk) > place.doneNo))
     }
-    for await (const event of inOrder(events, chunks, place, found.id)) {
-      place = event.place
-      yield event.told
+    for await (const page of inOrder(events, chunks, place, found.id)) {
+      place = page.place
+      yield page.told
     }
     if (!isBehind && isTerminal(seen.state)) return
   }
 }
 
 /** Chunks that were done, page by page, to the last that there is now. */
-async function* chunksAfter(store: TransferDeps['store'], jobNo: number, after: number): AsyncGenerator<Chunk> {
+async function* chunksAfter(
+  store: TransferDeps['store'],
+  jobNo: number,
+  after: number,
+): AsyncGenerator<readonly Chunk[]> {
   for (let from = after; ; ) {
     const page = await store.chunks.listDone(jobNo, from, PAGE)
-    yield* page
+    yield page
     const last = page.at(-1)
     if (last === undefined || page.length < PAGE) return
     from = doneNoOf(last)
   }
 }
 
-interface Placed {
-  readonly told: JobEvent
+function pagesOf(chunks: readonly Chunk[]): ChunkPages {
+  return Array.from({ length: Math.ceil(chunks.length / PAGE) }, (_, n) => chunks.slice(n * PAGE, (n + 1) * PAGE))
+}
+
+/** Some events at once, and how far they go. */
+interface Told {
+  readonly told: readonly JobEvent[]
   readonly place: EventPlace
 }
 
 /** What began before the chunks were done, the chunks, and then what halted or ended the job. */
 async function* inOrder(
   events: readonly StoredEvent[],
-  chunks: AsyncIterable<Chunk> | readonly Chunk[],
+  chunks: ChunkPages,
   from: EventPlace,
   jobId: string,
-): AsyncGenerator<Placed> {
+): AsyncGenerator<Told> {
   let place = from
+  const ofJob = (event: StoredEvent): JobEvent => {
+    place = { ...place, seq: event.seq }
+    return { id: idOf(place), type: event.type, data: dataOf(event, jobId) }
+  }
+  const ofChunk = (chunk: Chunk): JobEvent => {
+    place = { ...place, doneNo: doneNoOf(chunk) }
+    return { id: idOf(place), type: 'chunk.done', data: JSON.stringify(chunkData(chunk, jobId)) }
+  }
   const halt = events.findIndex(isHalt)
   const before = halt < 0 ? events : events.slice(0, halt)
-  for (const event of before) {
-    place = { ...place, seq: event.seq }
-    yield { place, told: { id: idOf(place), type: event.type, data: dataOf(event, jobId) } }
-  }
-  for await (const chunk of chunks) {
-    place = { ...place, doneNo: doneNoOf(chunk) }
-    yield { place, told: { id: idOf(place), type: 'chunk.done', data: JSON.stringify(chunkData(chunk, jobId)) } }
-  }
-  for (const event of events.slice(before.length)) {
-    place = { ...place, seq: event.seq }
-    yield { place, told: { id: idOf(place), type: event.type, data: dataOf(event, jobId) } }
-  }
+  if (before.length > 0) yield { told: before.map(ofJob), place }
+  for await (const page of chunks) if (page.length > 0) yield { told: page.map(ofChunk), place }
+  const after = events.slice(before.length)
+  if (after.length > 0) yield { told: after.map(ofJob), place }
 }
 
 function isHalt({ type, data }: StoredEvent): boolean {

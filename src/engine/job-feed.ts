@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import type { Runtime } from '../runtime.ts'
@@ -7,6 +8,8 @@ import type { Store } from '../store/store.ts'
 /** How often it is looked what is new of a job that somebody follows. */
 const LOOK_MS = 1_000
 const PAGE = 100
+/** Those who are told at once: whoever asks for something else is answered between. */
+const TOLD_AT_ONCE = 8
 /** Chunks, and events, that are kept for those who have not taken them yet; whoever is further behind reads the store. */
 const KEPT = 500
 
@@ -70,7 +73,7 @@ export function createJobFeeds(deps: FeedDeps): JobFeeds {
     const { jobNo } = feed.job
     try {
       while (feed.waiting.size > 0) {
-        if (await look(deps, feed)) for (const waiter of [...feed.waiting]) waiter.look()
+        if (await look(deps, feed)) await tell(feed)
         await deps.runtime.sleep(LOOK_MS, undefined, { unref: true })
       }
       feeds.delete(jobNo)
@@ -123,6 +126,14 @@ function waitFor(feed: LiveFeed, isThere: () => boolean, signal: AbortSignal): P
     signal.addEventListener('abort', stop, { once: true })
     feed.waiting.add(waiter)
   })
+}
+
+async function tell(feed: LiveFeed): Promise<void> {
+  const all = [...feed.waiting]
+  for (let at = 0; at < all.length; at += TOLD_AT_ONCE) {
+    for (const waiter of all.slice(at, at + TOLD_AT_ONCE)) waiter.look()
+    await setImmediate()
+  }
 }
 
 /** Whether there is anything that somebody who is at `place` has not seen. */

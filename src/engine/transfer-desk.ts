@@ -70,8 +70,8 @@ export interface TransferDesk {
    * chunk was retried comes again. Throws `request_invalid` for a cursor that is none, `job_state` where the rows are not kept any more.
    */
   rows(id: JobId, request: RowsRequest): Promise<AsyncIterable<Buffer>>
-  /** What happened to the job, and what happens, until it is over. `null`: it is over, and there is nothing after `after`. Throws `request_invalid` for an id that is none. */
-  events(id: JobId, request: EventsRequest): Promise<AsyncIterable<JobEvent> | null>
+  /** What happened to the job, and what happens, until it is over; those that are there at once come together, a page at the most. `null`: it is over, and there is nothing after `after`. Throws `request_invalid` for an id that is none. */
+  events(id: JobId, request: EventsRequest): Promise<AsyncIterable<readonly JobEvent[]> | null>
   /** The result table in input order. Throws `job_state` while the input is not read in full, or where the rows are not kept any more. */
   download(id: JobId, request: DownloadRequest): Promise<Download>
 }

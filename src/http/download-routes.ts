@@ -71,7 +71,7 @@ export function downloadRoutes(app: App, deps: HttpDeps): void {
 
 async function download(deps: HttpDeps, request: DownloadCall, reply: FastifyReply): Promise<FastifyReply> {
   const { format = 'csv', only, safe_csv, include_input } = request.query
-  const { signal, send } = openStreams(deps).open(request, reply, 'download')
+  const { signal, send } = await openStreams(deps).open(request, reply, 'download')
   const file = await deps.service.transfers(request.principal.tenantNo).download(request.params.id, {
     format,
     ...(only && { only }),

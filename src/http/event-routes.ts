@@ -43,7 +43,7 @@ export function eventRoutes(app: App, deps: HttpDeps): void {
       },
     },
     async (request, reply) => {
-      const { signal, send } = streams.open(request, reply, 'events')
+      const { signal, send } = await streams.open(request, reply, 'events')
       const after = request.headers['last-event-id'] || request.query.after || null
       const desk = deps.service.transfers(request.principal.tenantNo)
       const events = await desk.events(request.params.id, { after, signal })
@@ -55,7 +55,7 @@ export function eventRoutes(app: App, deps: HttpDeps): void {
 }
 
 /** Events in the form of the HTML standard: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-async function* serverSent(events: AsyncIterable<JobEvent>, runtime: Runtime): AsyncGenerator<Buffer> {
+async function* serverSent(events: AsyncIterable<readonly JobEvent[]>, runtime: Runtime): AsyncGenerator<Buffer> {
   yield Buffer.from(`retry: ${RETRY_MS}\n\n`)
   const iterator = events[Symbol.asyncIterator]()
   try {
@@ -65,8 +65,7 @@ async function* serverSent(events: AsyncIterable<JobEvent>, runtime: Runtime): A
       if (came === null) yield Buffer.from(':\n\n')
       else if (came.done === true) return
       else {
-        const { id, type, data } = came.value
-        yield Buffer.from(`id: ${id}\nevent: ${type}\ndata: ${data}\n\n`)
+        yield Buffer.from(came.value.map(eventText).join(''))
         next = iterator.next()
       }
     }
@@ -74,6 +73,10 @@ async function* serverSent(events: AsyncIterable<JobEvent>, runtime: Runtime): A
     // Whoever waits for the next event may wait for long.
     iterator.return?.().catch(() => undefined)
   }
+}
+
+function eventText({ id, type, data }: JobEvent): string {
+  return `id: ${id}\nevent: ${type}\ndata: ${data}\n\n`
 }
 
 /** What comes within the time of a heartbeat; `null`: nothing did. */

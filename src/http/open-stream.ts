@@ -4,9 +4,13 @@ import { SluiceError } from '../errors.ts'
 import type { StreamKind } from '../telemetry/telemetry.ts'
 import { createAuth } from './auth.ts'
 import type { HttpDeps } from './http-deps.ts'
+import { createTurns } from './turns.ts'
 
 /** Bytes that lie ready for one reader, besides what the socket holds. */
 const READY_BYTES = 16 * 1024
+
+/** Blocks that are made in one turn of the event loop, of all streams together. */
+const BLOCKS_A_TURN = 4
 
 /** How often it is asked whether a caller who is being answered would still be let in, ms. */
 const ASK_AGAIN_MS = 15_000
@@ -21,8 +25,8 @@ export interface OpenStream {
 
 /** Counts the streams that each tenant holds open in one process. */
 export interface Streams {
-  /** Takes one of the tenant's streams for this answer, which gives it back when it is over. Throws `rate_limited` where it has no more. */
-  open(request: FastifyRequest, reply: FastifyReply, kind: StreamKind): OpenStream
+  /** Takes one of the tenant's streams for this answer, which gives it back when it is over. Rejects with `rate_limited` where it has no more. */
+  open(request: FastifyRequest, reply: FastifyReply, kind: StreamKind): Promise<OpenStream>
 }
 
 const streamsOf = new WeakMap<HttpDeps, Streams>()
@@ -41,8 +45,9 @@ function createStreams(deps: HttpDeps): Streams {
   const whoAsks = createAuth(deps)
   const held = new Map<number, number>()
   const most = config.limits.streamsPerTenant
+  const turn = createTurns(BLOCKS_A_TURN)
   return Object.freeze({
-    open(request: FastifyRequest, reply: FastifyReply, kind: StreamKind) {
+    async open(request: FastifyRequest, reply: FastifyReply, kind: StreamKind) {
       const { tenantNo } = request.principal
       const now = held.get(tenantNo) ?? 0
       if (now >= most) {
@@ -63,10 +68,12 @@ function createStreams(deps: HttpDeps): Streams {
       })
       const signal = AbortSignal.any([stopping, left.signal])
       void untilRefused(() => whoAsks(request), signal, deps).then((error) => error !== null && left.abort(error))
+      await turn()
       return {
         signal,
         send(blocks: AsyncIterable<Buffer>) {
           const answer = untilAborted(blocks, signal, {
+            turn,
             begin: () => reply.raw.flushHeaders(),
             // Too late for another answer: the stream breaks off, and the operator hears why.
             fail: (error) =>
@@ -101,13 +108,22 @@ async function untilRefused(
 async function* untilAborted(
   blocks: AsyncIterable<Buffer>,
   signal: AbortSignal,
-  { begin, fail }: { readonly begin: () => void; readonly fail: (error: unknown) => void },
+  {
+    begin,
+    turn,
+    fail,
+  }: {
+    readonly begin: () => void
+    readonly turn: () => Promise<void>
+    readonly fail: (error: unknown) => void
+  },
 ): AsyncGenerator<Buffer> {
   begin()
   try {
     for await (const block of blocks) {
       yield block
       if (signal.aborted) return
+      await turn()
     }
   } catch (error) {
     if (signal.aborted) return

@@ -37,7 +37,7 @@ export function resultsStreamRoutes(app: App, deps: HttpDeps): void {
     },
     async (request, reply) => {
       const { after, only, cursors, follow } = request.query
-      const { signal, send } = streams.open(request, reply, 'rows')
+      const { signal, send } = await streams.open(request, reply, 'rows')
       const rows = await deps.service.transfers(request.principal.tenantNo).rows(request.params.id, {
         after: after ?? null,
         ...(only && { only }),

@@ -148,7 +148,7 @@ function addContent(app: App, deps: HttpDeps): void {
     async (request, reply) => {
       const files = deps.service.files(request.principal.tenantNo)
       const file = await findFile(files, request.params.id)
-      const { send } = openStreams(deps).open(request, reply, 'download')
+      const { send } = await openStreams(deps).open(request, reply, 'download')
       const range = byteRange(request.headers.range, file.bytes)
       const { from, to } = range ?? { from: 0, to: file.bytes }
       void reply
