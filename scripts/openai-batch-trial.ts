@@ -6,9 +6,10 @@ import { parseArgs } from 'node:util'
 import OpenAI, { toFile } from 'openai'
 import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
 import { sluice, startSluice, until } from '../test/scenario/sluice-process.ts'
+import { openTrialPlace } from '../test/scenario/trial-place.ts'
 
 /**
- * `npm run trial:openai-batch -- [--lines 50000] [--model gpt-trial | claude-trial] [--kills 0]`: one batch by OpenAI's own client, from its upload to the last byte of its
+ * `npm run trial:openai-batch -- [--lines 50000] [--model gpt-trial | claude-trial] [--kills 0] [--store sqlite|postgres]`: one batch by OpenAI's own client, from its upload to the last byte of its
  * output, through `sluice serve` in a process of its own, which may be killed now and then, and a simulated provider in another. Prints how long each part took, and the memory. Exit 1 where an
  * answer is missing, or stands twice, or in another place.
  */
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     lines: { type: 'string', default: '50000' },
     model: { type: 'string', default: 'gpt-trial' },
     kills: { type: 'string', default: '0' },
+    store: { type: 'string', default: 'sqlite' },
   },
 })
 const lines = Number(values.lines)
@@ -37,10 +39,10 @@ await writeFile(
   claude-trial: { id: anthropic/claude-trial, base_url: "${provider.url}/v1", api_key_env: PROVIDER_KEY }
 `,
 )
-const data = ['--data-dir', join(dir, 'data')]
-const key = await sluice(['key', 'create', 'trial', ...data], { cwd: dir })
-const start = (port: string) =>
-  startSluice(['serve', '--port', port, '--config', config, ...data], { cwd: dir, env: { PROVIDER_KEY: 'key' } })
+const place = await openTrialPlace(values.store, dir)
+const env = { ...place.env, PROVIDER_KEY: 'key' }
+const key = await sluice(['key', 'create', 'trial'], { cwd: dir, env })
+const start = (port: string) => startSluice(['serve', '--port', port, '--config', config], { cwd: dir, env })
 let server = start('0')
 try {
   const urlIn = () => /"url":"([^"]+)"/.exec(server.stderr())?.[1]
@@ -55,6 +57,7 @@ try {
 } finally {
   server.child.kill('SIGTERM')
   await server.ended
+  await place.close()
   await provider.stop()
   await rm(dir, { recursive: true, force: true })
 }

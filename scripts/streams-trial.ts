@@ -7,9 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { percentiles } from '../test/scenario/percentiles.ts'
 import { startSluice, until } from '../test/scenario/sluice-process.ts'
+import { openTrialPlace } from '../test/scenario/trial-place.ts'
 
 /**
- * `npm run trial:streams -- [--readers 500] [--uploads 100] [--seconds 60] [--rows 40000] [--concurrency 8] [--row-bytes 1000] [--fast 300]`: a server that works on a job, of which
+ * `npm run trial:streams -- [--readers 500] [--uploads 100] [--seconds 60] [--rows 40000] [--concurrency 8] [--row-bytes 1000] [--fast 300] [--store sqlite|postgres]`: a server that works on a job, of which
  * slow readers follow rows, events and downloads, while uploads come in at 1 kB/s and one at full speed. Prints the server's memory, and how long other
  * calls took. Exit 1 where a reader or an upload broke, the memory went past 400 MB, or other calls took longer than 100 ms (p99).
  */
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '8' },
     'row-bytes': { type: 'string', default: '1000' },
     fast: { type: 'string', default: '300' },
+    store: { type: 'string', default: 'sqlite' },
   },
 })
 const [readers, uploads, seconds, rows] = [values.readers, values.uploads, values.seconds, values.rows].map(Number) as [
@@ -42,9 +44,10 @@ await writeFile(
   join(dir, 'serve.yaml'),
   'limits: { requests_per_minute: 100000, streams_per_tenant: 2000, connections: 5000 }\n',
 )
+const place = await openTrialPlace(values.store, dir)
 const server = startSluice(['serve', '--port', '0', '--config', join(dir, 'serve.yaml')], {
   cwd: dir,
-  env: { SLUICE_DATA_DIR: join(dir, 'data') },
+  env: place.env,
 })
 try {
   await until(() => /listening on http\S+/.test(server.stderr()), 'the server listens')
@@ -55,6 +58,7 @@ try {
   if (ended !== null) log(`the server ended with ${ended}: ${server.stderr().slice(-1_000)}`)
   server.child.kill('SIGTERM')
   await server.ended
+  await place.close()
   await rm(dir, { recursive: true, force: true })
 }
 
