@@ -2,8 +2,9 @@ import type { Chunk } from '../domain/chunk.ts'
 import { costUsd, isTerminal, type Job, rowTotals, tokenTotals } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import type { StoredEvent } from '../store/role/events.ts'
-import { doneNoOf, type JobFeeds } from './job-feed.ts'
-import type { EventsRequest, JobEvent, TransferDeps } from './transfer-desk.ts'
+import { doneNoOf } from './job-feed.ts'
+import type { FollowDeps } from './row-stream.ts'
+import type { EventsRequest, JobEvent } from './transfer-desk.ts'
 import { standsStill } from './watch.ts'
 
 /** Events, and chunks, that are listed at a time. */
@@ -19,24 +20,25 @@ interface EventPlace {
 
 /** What happened to a job, and happens (see TransferDesk.events). */
 export async function eventStream(
-  deps: TransferDeps,
-  feeds: JobFeeds,
+  following: FollowDeps,
   job: Job,
   request: EventsRequest,
 ): Promise<AsyncIterable<readonly JobEvent[]> | null> {
-  const { store } = deps
+  const {
+    deps: { store },
+    reading,
+  } = following
   const place = request.after === null ? { seq: 0, doneNo: 0 } : placeOf(request.after)
   if (isTerminal(job.state)) {
-    const events = await store.events.list(job.jobNo, place.seq, 1)
-    const chunks = await store.chunks.listDone(job.jobNo, place.doneNo, 1)
+    const events = await reading(() => store.events.list(job.jobNo, place.seq, 1))
+    const chunks = await reading(() => store.chunks.listDone(job.jobNo, place.doneNo, 1))
     if (events.length + chunks.length === 0) return null
   }
-  return eventsAfter(deps, feeds, job, place, request.signal)
+  return eventsAfter(following, job, place, request.signal)
 }
 
 async function* eventsAfter(
-  { store }: TransferDeps,
-  feeds: JobFeeds,
+  { deps: { store }, feeds, reading }: FollowDeps,
   found: Job,
   from: EventPlace,
   signal: AbortSignal,
@@ -49,10 +51,11 @@ async function* eventsAfter(
     const feed = isBehind ? null : await feeds.next(seen, place, signal)
     if (feed === null || feed.chunksAfter > place.doneNo || (feed.eventsAfter ?? 0) > place.seq) {
       // The state is read first, then what led to it: what is told of a state that ends the job is told last.
-      seen = (await store.jobs.getByNo(jobNo)) ?? seen
-      events = await store.events.list(jobNo, place.seq, PAGE)
+      seen = (await reading(() => store.jobs.getByNo(jobNo))) ?? seen
+      const after = place.seq
+      events = await reading(() => store.events.list(jobNo, after, PAGE))
       isBehind = events.length === PAGE
-      chunks = chunksAfter(store, jobNo, place.doneNo)
+      chunks = chunksAfter((after) => reading(() => store.chunks.listDone(jobNo, after, PAGE)), place.doneNo)
     } else {
       seen = feed.job
       events = feed.events.filter(({ seq }) => seq > place.seq)
@@ -68,12 +71,11 @@ async function* eventsAfter(
 
 /** Chunks that were done, page by page, to the last that there is now. */
 async function* chunksAfter(
-  store: TransferDeps['store'],
-  jobNo: number,
+  list: (after: number) => Promise<readonly Chunk[]>,
   after: number,
 ): AsyncGenerator<readonly Chunk[]> {
   for (let from = after; ; ) {
-    const page = await store.chunks.listDone(jobNo, from, PAGE)
+    const page = await list(from)
     yield page
     const last = page.at(-1)
     if (last === undefined || page.length < PAGE) return

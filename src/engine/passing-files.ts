@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import type { AtOnce } from './at-once.ts'
 
 /** Writes a file to a path; may stop when the signal aborts. */
 export type WriteFile = (path: string, signal: AbortSignal) => Promise<unknown>
@@ -23,10 +24,7 @@ interface PassingFile {
 }
 
 /** Creates the passing files of one process. `atOnce` says when each is made; blocks have `blockBytes` bytes. */
-export function createPassingFiles(
-  atOnce: (work: () => Promise<string>) => Promise<string>,
-  blockBytes: number,
-): PassingFiles {
+export function createPassingFiles(atOnce: AtOnce, blockBytes: number): PassingFiles {
   const notBegun = new Map<string, PassingFile>()
 
   const begin = (key: string, write: WriteFile): PassingFile => {

@@ -1,6 +1,7 @@
 import type { Chunk } from '../domain/chunk.ts'
 import type { Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
+import type { AtOnce } from './at-once.ts'
 import { doneNoOf, type JobFeeds } from './job-feed.ts'
 import { assertRowsKept } from './kept-rows.ts'
 import type { RowPages } from './row-pages.ts'
@@ -16,10 +17,16 @@ interface RowPlace {
   readonly row: number | null
 }
 
-/** What rows are streamed with. */
-export interface RowStreamDeps {
+/** What jobs are followed with. */
+export interface FollowDeps {
   readonly deps: TransferDeps
   readonly feeds: JobFeeds
+  /** Reads of the store take their turns here. */
+  readonly reading: AtOnce
+}
+
+/** What rows are streamed with. */
+export interface RowStreamDeps extends FollowDeps {
   readonly pages: RowPages
 }
 
@@ -31,14 +38,14 @@ export function rowStream(stream: RowStreamDeps, job: Job, request: RowsRequest)
 }
 
 async function* rowsAfter(
-  { deps, feeds, pages }: RowStreamDeps,
+  { pages, ...following }: RowStreamDeps,
   found: Job,
   place: RowPlace,
   { only, cursors, follow, signal }: RowsRequest,
 ): AsyncGenerator<Buffer> {
   // A chunk that was given in part is listed again.
   let doneNo = place.row === null ? place.doneNo : place.doneNo - 1
-  const chunksFrom = listing({ deps, feeds, follow, signal }, found)
+  const chunksFrom = listing({ ...following, follow, signal }, found)
   for (;;) {
     const { job, chunks, last } = await chunksFrom(doneNo)
     for (const chunk of chunks) {
@@ -65,12 +72,7 @@ interface Listed {
 
 /** Chunks that were done after a given one: page by page from the store as long as there are whole pages, then from the feed that all readers of the job share. */
 function listing(
-  {
-    deps: { store },
-    feeds,
-    follow,
-    signal,
-  }: Pick<RowStreamDeps, 'deps' | 'feeds'> & Pick<RowsRequest, 'follow' | 'signal'>,
+  { deps: { store }, feeds, reading, follow, signal }: FollowDeps & Pick<RowsRequest, 'follow' | 'signal'>,
   found: Job,
 ): (doneNo: number) => Promise<Listed> {
   let seen = found
@@ -83,9 +85,9 @@ function listing(
     return { job: seen, chunks, last: !isBehind && (!follow || standsStill(seen)) }
   }
   return async (doneNo) => {
-    if (isBehind) return fromStore(doneNo)
+    if (isBehind) return reading(() => fromStore(doneNo))
     const feed = await feeds.next(seen, { doneNo, seq: null }, signal)
-    if (feed.chunksAfter > doneNo) return fromStore(doneNo)
+    if (feed.chunksAfter > doneNo) return reading(() => fromStore(doneNo))
     seen = feed.job
     const chunks = seen.input === null ? [] : feed.chunks.filter((chunk) => doneNoOf(chunk) > doneNo)
     return { job: seen, chunks, last: standsStill(seen) }
