@@ -11,8 +11,8 @@ import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
 /**
  * `npm run trial:fair-shares -- [--store sqlite|postgres] [--workers 1] [--tenants 50] [--jobs 20] [--rows 40] [--chunk-rows 20] [--tpm 600000]
  * [--seconds 60] [--big-rows 1000000] [--only shares|beside]`: tenants that fight for one account's tokens a minute, some of double weight, some with
- * long prompts; prints what each had against its share. Then ten rows beside a million rows of another tenant. Exit 1 where a share is off by more
- * than a tenth.
+ * long prompts; prints what each had against its share, once all requests begun in that time have ended. Then ten rows beside a million rows of another
+ * tenant. Exit 1 where a share is off by more than a tenth.
  */
 const { values } = parseArgs({
   options: {

@@ -29,8 +29,11 @@ export async function leaseMessages(db: Kysely<QueueTables>, lease: Lease): Prom
     held: (tenant) =>
       sql`select count(*) from messages where worker is not null and tenant_no = ${tenant} and priority > ${END}`,
   }
-  const chunks = await serveTenants(db, messages, limit - ends.length, ({ tenantNo, messages, each }) =>
-    leaseThese(db, lease, inLine(others(tenantNo)).limit(messages), each),
+  const chunks = await serveTenants(
+    db,
+    messages,
+    { ...lease, limit: limit - ends.length },
+    ({ tenantNo, messages, each }) => leaseThese(db, lease, inLine(others(tenantNo)).limit(messages), each),
   )
   return [...ends, ...chunks]
 }

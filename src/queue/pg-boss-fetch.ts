@@ -45,7 +45,7 @@ export async function fetchMessages(db: Handle, fetch: Fetch): Promise<readonly 
     held: (tenant) =>
       sql`select count(*) from ${JOBS} where ${OURS} and state = 'active' and group_id = ${tenant}::text and priority < ${sql.lit(END)}`,
   }
-  const chunks = await serveTenants(db, messages, fetch.limit - ends.length, (turn) =>
+  const chunks = await serveTenants(db, messages, { ...fetch, limit: fetch.limit - ends.length }, (turn) =>
     take(db, fetch, inLine(sql`${String(turn.tenantNo)}`, turn.messages), turn.each),
   )
   return [...ends, ...chunks]

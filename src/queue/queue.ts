@@ -46,7 +46,7 @@ export interface NewMessage {
   readonly delayMs?: number
 }
 
-/** Of which jobs messages are asked for. */
+/** Of which jobs and tenants messages are asked for. */
 export interface JobFilter {
   /** Only this one's. */
   readonly jobNo?: number
@@ -54,6 +54,10 @@ export interface JobFilter {
   readonly except?: readonly number[]
   /** None of these tenants'. */
   readonly exceptTenants?: readonly number[]
+  /** These tenants' only after all others': whoever asks has something of them left. */
+  readonly lastTenants?: readonly number[]
+  /** At most one of each tenant. */
+  readonly oneEach?: boolean
 }
 
 /**

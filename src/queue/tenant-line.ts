@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { JobFilter } from './queue.ts'
 import { type Had, LEAST_TOKENS, nextTurns, type TenantTurn, type TenantWaiting } from './tenant-turns.ts'
 
 /** A handle of the store's database: statements are written out here, as both databases understand them. */
@@ -24,6 +25,12 @@ export async function readFront(db: LineHandle): Promise<Had> {
   return Number(rows[0]?.front ?? 0)
 }
 
+/** What a fetch asks of the line. */
+interface LineFetch {
+  readonly limit: number
+  readonly filter: Pick<JobFilter, 'lastTenants' | 'oneEach'>
+}
+
 /**
  * Gives out up to `limit` messages by the tenants' turns, each as `give` takes it. Fetches come one after the other: what each finds is how the one
  * before has left it.
@@ -31,11 +38,15 @@ export async function readFront(db: LineHandle): Promise<Had> {
 export async function serveTenants<G extends Given>(
   db: LineHandle,
   messages: MessagesOfTenant,
-  limit: number,
+  { limit, filter: { lastTenants = [], oneEach = false } }: LineFetch,
   give: (turn: TenantTurn) => Promise<readonly G[]>,
 ): Promise<readonly G[]> {
   await bookCharges(db)
-  let waiting = await readWaiting(db, messages)
+  let waiting = (await readWaiting(db, messages)).map((tenant) => ({
+    ...tenant,
+    room: oneEach ? 1 : tenant.room,
+    isLast: lastTenants.includes(tenant.tenantNo),
+  }))
   const given: G[] = []
   let front = waiting.length === 0 ? 0 : await readFront(db)
   while (given.length < limit && waiting.length > 0) {
@@ -71,7 +82,10 @@ async function noteServed(db: LineHandle, { tenantNo, had, began }: Served): Pro
     on conflict (tenant_no) do update set had = excluded.had, began = excluded.began`.execute(db)
 }
 
-async function readWaiting(db: LineHandle, { nextLevel, held }: MessagesOfTenant): Promise<readonly TenantWaiting[]> {
+async function readWaiting(
+  db: LineHandle,
+  { nextLevel, held }: MessagesOfTenant,
+): Promise<readonly Omit<TenantWaiting, 'isLast'>[]> {
   const tenant = sql`t.tenant_no`
   const { rows } = await sql<Record<'tenantNo' | 'weight' | 'had' | 'typical' | 'level' | 'room', number | null>>`
     select * from (

@@ -15,6 +15,8 @@ export interface TenantWaiting {
   readonly typical: number | null
   /** Further messages that it may hold; `null`: any number. */
   readonly room: number | null
+  /** It is served only where none of the others can be. */
+  readonly isLast: boolean
 }
 
 /** What a tenant gets of one fetch. */
@@ -50,8 +52,8 @@ export function nextTurns(waiting: readonly TenantWaiting[], limit: number, fron
   const owedFrom = front - OWED * Math.max(0, ...waiting.map(eachOf))
   const lines = waiting.map((tenant) => {
     const start = Math.max(tenant.had, tenant.level, owedFrom)
-    const { tenantNo, room } = tenant
-    return { tenantNo, room: room ?? limit, start, each: eachOf(tenant), messages: 0, had: start }
+    const { tenantNo, room, isLast } = tenant
+    return { tenantNo, isLast, room: room ?? limit, start, each: eachOf(tenant), messages: 0, had: start }
   })
   const served: typeof lines = []
   for (let left = limit; left > 0; left -= 1) {
@@ -64,6 +66,15 @@ export function nextTurns(waiting: readonly TenantWaiting[], limit: number, fron
   return served.map(({ tenantNo, messages, each, start }) => ({ tenantNo, messages, each, start }))
 }
 
-function first<T extends { readonly had: Had }>(lines: readonly T[]): T | null {
-  return lines.reduce<T | null>((best, line) => (best === null || line.had < best.had ? line : best), null)
+interface Place {
+  readonly isLast: boolean
+  readonly had: Had
+}
+
+function first<T extends Place>(lines: readonly T[]): T | null {
+  return lines.reduce<T | null>((best, line) => (best === null || isBefore(line, best) ? line : best), null)
+}
+
+function isBefore(a: Place, b: Place): boolean {
+  return a.isLast === b.isLast ? a.had < b.had : b.isLast
 }

@@ -414,6 +414,25 @@ function tenantTests({ under, enqueue }: Group): void {
     expect(await queue.fetch('one', 9)).toHaveLength(3)
   })
 
+  it('gives out one of each tenant, where that is asked, and those of some tenants last', async () => {
+    await enqueue(...ofTenant(1, 10, 3), ...ofTenant(2, 20, 3), ...ofTenant(3, 30, 3))
+    // It is the turn of the third.
+    await serve(2, () => 50_000)
+    const beside = { lastTenants: [3], oneEach: true }
+    const first = await queue.fetch('one', 2, beside)
+    expect(first.map(({ tenantNo }) => tenantNo).sort()).toStrictEqual([1, 2])
+    const all = await queue.fetch('one', 9, beside)
+    expect(all.map(({ tenantNo }) => tenantNo).sort()).toStrictEqual([1, 2, 3])
+  })
+
+  it('gives no tenant more than its cap where one of each is asked for', async () => {
+    await under().setTenant(2, { maxChunks: 1 })
+    await enqueue(...ofTenant(1, 10, 3), ...ofTenant(2, 20, 3))
+    expect(await queue.fetch('one', 9, { oneEach: true })).toHaveLength(2)
+    const next = await queue.fetch('one', 9, { oneEach: true })
+    expect(next.map(({ tenantNo }) => tenantNo)).toStrictEqual([1])
+  })
+
   it('gives out ends of rounds before all else', async () => {
     await enqueue(...ofTenant(1, 10, 2, { priority: 'high' }))
     await serve(1, () => 50_000)

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { hadOf, nextTurns, type TenantWaiting } from '../../src/queue/tenant-turns.ts'
 
 function waiting(tenantNo: number, more: Partial<TenantWaiting> = {}): TenantWaiting {
-  return { tenantNo, weight: 1, had: 0, level: 0, typical: 1_000, room: null, ...more }
+  return { tenantNo, weight: 1, had: 0, level: 0, typical: 1_000, room: null, isLast: false, ...more }
 }
 
 const tenants = fc.array(
@@ -52,6 +52,14 @@ describe('the line of tenants', () => {
     expect(turns.map(({ tenantNo, messages }) => [tenantNo, messages])).toEqual([
       [1, 2],
       [2, 1],
+    ])
+  })
+
+  it('serves those that are last only where nobody else has room', () => {
+    const turns = nextTurns([waiting(1, { isLast: true }), waiting(2, { had: 9_000_000, room: 2 })], 3, 9_000_000)
+    expect(turns.map(({ tenantNo, messages }) => [tenantNo, messages])).toEqual([
+      [2, 2],
+      [1, 1],
     ])
   })
 

@@ -30,7 +30,7 @@ export interface FairSharesOptions {
   readonly log: (line: string) => void
 }
 
-/** What a tenant had while they were measured. */
+/** What a tenant had while they were measured: the tokens that the requests begun in that time took, as the provider counted them. */
 export interface TenantShare {
   readonly tenantNo: number
   readonly weight: number
@@ -63,8 +63,11 @@ export async function runFairShares(options: FairSharesOptions): Promise<FairSha
   try {
     await until(async () => (await tenantsServed(options)) === tenants, 'each tenant has been served', 120_000)
     const fromMs = Date.now() + WARM_UP_MS
-    await sleepUntil(fromMs + seconds * 1000, options)
-    return await read(options, fromMs, fromMs + seconds * 1000)
+    const toMs = fromMs + seconds * 1000
+    await sleepUntil(toMs, options)
+    // What is still under way stands at its worst case in the ledger: six times what a request takes here.
+    await until(async () => (await openAttempts(options, fromMs, toMs)) === 0, 'what was begun has ended', 60_000)
+    return await read(options, fromMs, toMs)
   } finally {
     await stop(fleet)
   }
@@ -139,6 +142,13 @@ function giveTo(tenantNo: number, ids: readonly string[]): string {
 async function tenantsServed({ query }: FairSharesOptions): Promise<number> {
   const [row] = await query<{ n: number }>(
     'select count(distinct j.tenant_no) as n from attempts a join jobs j on j.job_no = a.job_no',
+  )
+  return Number(row?.n ?? 0)
+}
+
+async function openAttempts({ query }: FairSharesOptions, fromMs: number, toMs: number): Promise<number> {
+  const [row] = await query<{ n: number }>(
+    `select count(*) as n from attempts where state = 'open' and started_at_ms >= ${fromMs} and started_at_ms < ${toMs}`,
   )
   return Number(row?.n ?? 0)
 }

@@ -43,6 +43,20 @@ describe('a worker of many tenants', () => {
     for (const job of [big, ...small]) expect(await shop.reread(job)).toMatchObject({ state: 'completed' })
   })
 
+  it('works on what it has taken in, though another job that came with it is still being taken up', async () => {
+    const slow = Promise.withResolvers<void>()
+    const [one, two] = (await addTenants(2)) as [number, number]
+    const first = await shop.job({ rows: rows(5), tenantNo: one })
+    const second = await shop.job({ rows: rows(5), tenantNo: two })
+    shop.beforeTakeUp = (job) => (job.jobNo === first.jobNo ? slow.promise : Promise.resolve())
+    const worker = shop.start(null, { chunks: 2, untilIdle: true })
+    await until('the second job is done', async () => (await shop.outcomes(second)).length === 5)
+    expect(await shop.outcomes(first)).toEqual([])
+    slow.resolve()
+    await worker.done
+    expect(await shop.reread(first)).toMatchObject({ state: 'completed' })
+  })
+
   it('gives a tenant no more slots for its urgent jobs, and more for its weight', async () => {
     const [one, two] = (await addTenants(2)) as [number, number]
     await shop.store.tenants.set(two, { weight: 3 })

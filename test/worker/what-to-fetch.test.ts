@@ -29,24 +29,30 @@ describe('what a worker fetches', () => {
     expect(ask([], { jobNo: 4, except: [4] })).toBeNull()
   })
 
-  it('is one of a tenant of which it holds nothing, where its places are taken', () => {
+  it('is one of each tenant of which it holds nothing, where its places are taken', () => {
     expect(ask([chunkOf(1), chunkOf(3)], { errands: [errandOf(5)] })).toEqual({
-      limit: 1,
-      filter: { except: [], exceptTenants: [5, 1, 3] },
+      limit: 8,
+      filter: { except: [], exceptTenants: [5, 1, 3], lastTenants: [], oneEach: true },
     })
   })
 
-  it('is the next one of a tenant whose last is nearly done, but for a tenant that is alone', () => {
-    const [nearly, busy] = [chunkOf(1, { open: 5 }), chunkOf(2, { open: 6 })]
-    expect(ask([nearly, busy])?.filter.exceptTenants).toEqual([2])
-    expect(ask([nearly, nearly, busy])?.filter.exceptTenants).toEqual([1, 2])
+  it('is after that the next one of a tenant whose last is half done, but for a tenant that is alone', () => {
+    const [nearly, busy] = [chunkOf(1, { open: 10 }), chunkOf(2, { open: 11 })]
+    expect(ask([nearly, busy])?.filter).toMatchObject({ exceptTenants: [2], lastTenants: [1] })
+    expect(ask([nearly, nearly, busy])?.filter).toMatchObject({ exceptTenants: [1, 2], lastTenants: [] })
     expect(ask([nearly], { chunks: 1 })?.filter.exceptTenants).toEqual([1])
   })
 
   it('is nothing where it holds many tenants, or many rows', () => {
     const many = Array.from({ length: 66 }, (_, n) => chunkOf(n))
     expect(ask(many)).toBeNull()
-    expect(ask(many.slice(1))).not.toBeNull()
+    expect(ask(many.slice(1))?.limit).toBe(1)
     expect(ask([chunkOf(1, {}, 10_000), chunkOf(2, {}, 10_000)])).toBeNull()
+    expect(ask([chunkOf(1, {}, 5_000), chunkOf(2, {}, 5_000)])?.limit).toBe(2)
+  })
+
+  it('is something of tenants of which it holds nothing, however many others have two chunks', () => {
+    const two = Array.from({ length: 40 }, (_, n) => [chunkOf(n, { open: 3 }), chunkOf(n)]).flat()
+    expect(ask(two)?.filter.exceptTenants).toHaveLength(40)
   })
 })

@@ -99,6 +99,8 @@ interface Hands {
   writes: number
   /** While set, no job can be taken up. */
   noTakeUp: Error | null
+  /** Called before each job that is taken up. */
+  beforeTakeUp: (job: Job) => Promise<void>
   /** Called at each beat of a worker. */
   sayAlive: () => Promise<void>
   /** The most rows in flight over all jobs. */
@@ -152,6 +154,7 @@ export async function openWorkshop(
     refused: 0,
     writes: 0,
     noTakeUp: null,
+    beforeTakeUp: async () => undefined,
     sayAlive: async () => undefined,
     rowsAtOnce: Number.POSITIVE_INFINITY,
     noBatches: new Set(),
@@ -215,6 +218,7 @@ export async function openWorkshop(
   }
   const takeUp = async (job: Job): Promise<JobRun> => {
     if (hands.noTakeUp !== null) throw hands.noTakeUp
+    await hands.beforeTakeUp(job)
     const spec = specOf(job)
     const models = [spec.model, ...spec.model.fallback]
     const { cache } = spec.execution
