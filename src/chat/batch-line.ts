@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { BODY_COLUMN, CHAT_COLUMNS, type ChatFault, type ChatKind, type ChatParts } from '../domain/chat.ts'
 import { parseExact } from '../domain/exact-json.ts'
 import type { Value } from '../domain/row.ts'
-import { type Fields, isFields } from './body-reader.ts'
+import { type Fields, isFields, isModelName } from './body-reader.ts'
 import { readChat } from './read-chat.ts'
 
 /** A line of a batch's input file that can be asked. */
@@ -50,12 +50,12 @@ export function readLine(bytes: Uint8Array, kind: ChatKind): LineReading {
   return { ok: true, line: { customId: id, parts: reading.parts } }
 }
 
-/** The model that a line names, whatever else is wrong with it; `null`: it names none. */
+/** The model that a line names, whatever else is wrong with it; `null`: it names none, or what cannot be one. */
 export function modelIn(bytes: Uint8Array): string | null {
   const value = jsonOf(bytes)
   const body = isFields(value) ? value[BODY_COLUMN] : undefined
   const model = isFields(body) ? body.model : undefined
-  return typeof model === 'string' && model !== '' ? model : null
+  return typeof model === 'string' && isModelName(model) ? model : null
 }
 
 /** What of a line of a file is read, `line` counted from 1: without a byte order mark. `null`: it is blank. */

@@ -29,14 +29,25 @@ function isNothing(value: Value | undefined): boolean {
   return value === undefined || value === null || (Array.isArray(value) && value.length === 0)
 }
 
-/** A text that must be there. */
-export function requiredText(fields: Fields, name: string, report: Report): string {
-  const value = fields[name]
-  if (typeof value === 'string' && value !== '') return value
-  const missing = value === undefined || value === null
-  if (missing) report('missing_required_parameter', `Missing required parameter: '${name}'.`, name)
-  else report('invalid_type', `Invalid type for '${name}': expected a string that is not empty.`, name)
+/** Characters in the name of a model. */
+const MODEL_CHARS = 256
+
+/** The model that a body names. */
+export function modelOf({ model }: Fields, report: Report): string {
+  if (model === undefined || model === null) {
+    report('missing_required_parameter', "Missing required parameter: 'model'.", 'model')
+  } else if (typeof model !== 'string' || model === '') {
+    report('invalid_type', "Invalid type for 'model': expected a string that is not empty.", 'model')
+  } else if (!isModelName(model)) {
+    const message = `Invalid value for 'model': expected well-formed text of at most ${MODEL_CHARS} characters.`
+    report('invalid_value', message, 'model')
+  } else return model
   return ''
+}
+
+/** Whether a text can be the name of a model. */
+export function isModelName(text: string): boolean {
+  return text !== '' && text.length <= MODEL_CHARS && text.isWellFormed() && !text.includes('\0')
 }
 
 /** What a parameter may be besides being absent. */

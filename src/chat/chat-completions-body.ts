@@ -6,13 +6,13 @@ import {
   effortOf,
   type Fields,
   isFields,
+  modelOf,
   numberIn,
   type Report,
   refuseOthers,
-  requiredText,
   samplingOf,
 } from './body-reader.ts'
-import { contentText, conversation, roleOf, type Turn } from './content-text.ts'
+import { contentText, conversation, roleOf, type Turn, turnsIn } from './content-text.ts'
 import { formatSchema } from './format-schema.ts'
 
 const KNOWN = [
@@ -42,11 +42,13 @@ const HARMLESS: Readonly<Record<string, Allowed>> = Object.freeze({
   logit_bias: (value) => isFields(value) && Object.keys(value).length === 0,
   modalities: (value) => Array.isArray(value) && value.every((one) => one === 'text'),
   tool_choice: (value) => value === 'none' || value === 'auto',
+  function_call: (value) => value === 'none' || value === 'auto',
   parallel_tool_calls: whatever,
   verbosity: (value) => value === 'medium',
   user: whatever,
   safety_identifier: whatever,
   prompt_cache_key: whatever,
+  prompt_cache_options: whatever,
   prompt_cache_retention: whatever,
   service_tier: whatever,
   metadata: whatever,
@@ -57,7 +59,7 @@ const STOPS_MOST = 4
 
 /** What a body of `/v1/chat/completions` asks for. Whatever it asks for that sluice cannot do is reported, and never ignored. */
 export function readChatCompletions(body: Fields, report: Report): ChatParts {
-  const model = requiredText(body, 'model', report)
+  const model = modelOf(body, report)
   if (body.stream === true) report('invalid_value', "'stream' must not be true in a batch.", 'stream')
   const { system, messages } = conversation(turnsOf(body.messages, report), null, 'messages', report)
   const params = paramsOf(body, report)
@@ -72,29 +74,18 @@ export function readChatCompletions(body: Fields, report: Report): ChatParts {
 }
 
 function turnsOf(messages: Value | undefined, report: Report): readonly Turn[] {
-  if (messages === undefined || messages === null) {
-    report('missing_required_parameter', "Missing required parameter: 'messages'.", 'messages')
-    return []
-  }
-  if (!Array.isArray(messages) || messages.length === 0) {
-    report('invalid_type', "Invalid type for 'messages': expected a list that is not empty.", 'messages')
-    return []
-  }
-  return (messages as readonly Value[]).flatMap((message, at) => turnOf(message, `messages[${at}]`, report))
+  const list = { param: 'messages', expected: 'a list that is not empty' }
+  return turnsIn(messages, list, (message, param) => turnOf(message, param, report), report)
 }
 
-function turnOf(message: Value, param: string, report: Report): readonly Turn[] {
-  if (!isFields(message)) {
-    report('invalid_type', `Invalid type for '${param}': expected an object.`, param)
-    return []
-  }
+function turnOf(message: Fields, param: string, report: Report): Turn | null {
   const role = roleOf(message, param, report)
   refuseOthers(message, { known: ['role', 'content', 'refusal'], harmless: { name: whatever }, at: param }, report)
-  if (role === null) return []
+  if (role === null) return null
   const refusal = role === 'assistant' && typeof message.refusal === 'string' ? message.refusal : null
-  if (refusal !== null && (message.content === undefined || message.content === null)) return [{ role, text: refusal }]
+  if (refusal !== null && (message.content === undefined || message.content === null)) return { role, text: refusal }
   const types = role === 'assistant' ? ['text', 'refusal'] : ['text']
-  return [{ role, text: contentText(message.content, `${param}.content`, types, report) }]
+  return { role, text: contentText(message.content, `${param}.content`, types, report) }
 }
 
 function paramsOf(body: Fields, report: Report): ModelParams {

@@ -9,6 +9,32 @@ export interface Turn {
 }
 
 /**
+ * The turns of a list of messages, each as `turnOf` reads it; `null`: it reported what is wrong with it. Reports what is no list, or an empty one, by what
+ * it was to be (`expected`), and what in it is no object.
+ */
+export function turnsIn(
+  list: Value | undefined,
+  { param, expected }: { readonly param: string; readonly expected: string },
+  turnOf: (message: Fields, param: string) => Turn | null,
+  report: Report,
+): readonly Turn[] {
+  if (list === undefined || list === null) {
+    report('missing_required_parameter', `Missing required parameter: '${param}'.`, param)
+    return []
+  }
+  if (!Array.isArray(list) || list.length === 0) {
+    report('invalid_type', `Invalid type for '${param}': expected ${expected}.`, param)
+    return []
+  }
+  return (list as readonly Value[]).flatMap((message, at) => {
+    const place = `${param}[${at}]`
+    if (isFields(message)) return turnOf(message, place) ?? []
+    report('invalid_type', `Invalid type for '${place}': expected an object.`, place)
+    return []
+  })
+}
+
+/**
  * The text of a content: itself, or its text parts joined. Pictures, sound and files are refused. `textTypes`: what text parts call themselves.
  */
 export function contentText(

@@ -6,13 +6,13 @@ import {
   effortOf,
   type Fields,
   isFields,
+  modelOf,
   numberIn,
   type Report,
   refuseOthers,
-  requiredText,
   samplingOf,
 } from './body-reader.ts'
-import { contentText, conversation, roleOf, type Turn } from './content-text.ts'
+import { contentText, conversation, roleOf, type Turn, turnsIn } from './content-text.ts'
 import { formatSchema } from './format-schema.ts'
 
 const KNOWN = ['model', 'input', 'instructions', 'max_output_tokens', 'temperature', 'top_p', 'reasoning', 'text']
@@ -27,10 +27,12 @@ const HARMLESS: Readonly<Record<string, Allowed>> = Object.freeze({
   truncation: (value) => value === 'disabled',
   tool_choice: (value) => value === 'none' || value === 'auto',
   parallel_tool_calls: whatever,
+  max_tool_calls: whatever,
   top_logprobs: (value) => value === 0,
   user: whatever,
   safety_identifier: whatever,
   prompt_cache_key: whatever,
+  prompt_cache_options: whatever,
   prompt_cache_retention: whatever,
   service_tier: whatever,
   metadata: whatever,
@@ -39,7 +41,7 @@ const HARMLESS: Readonly<Record<string, Allowed>> = Object.freeze({
 
 /** What a body of `/v1/responses` asks for. Whatever it asks for that sluice cannot do is reported, and never ignored. */
 export function readResponses(body: Fields, report: Report): ChatParts {
-  const model = requiredText(body, 'model', report)
+  const model = modelOf(body, report)
   if (body.stream === true) report('invalid_value', "'stream' must not be true in a batch.", 'stream')
   const { system, messages } = conversation(turnsOf(body.input, report), instructionsOf(body, report), 'input', report)
   const params = paramsOf(body, report)
@@ -57,32 +59,21 @@ function instructionsOf({ instructions }: Fields, report: Report): string | null
 
 function turnsOf(input: Value | undefined, report: Report): readonly Turn[] {
   if (typeof input === 'string') return [{ role: 'user', text: input }]
-  if (input === undefined || input === null) {
-    report('missing_required_parameter', "Missing required parameter: 'input'.", 'input')
-    return []
-  }
-  if (!Array.isArray(input) || input.length === 0) {
-    report('invalid_type', "Invalid type for 'input': expected a string, or a list that is not empty.", 'input')
-    return []
-  }
-  return (input as readonly Value[]).flatMap((item, at) => turnOf(item, `input[${at}]`, report))
+  const list = { param: 'input', expected: 'a string, or a list that is not empty' }
+  return turnsIn(input, list, (item, param) => turnOf(item, param, report), report)
 }
 
-function turnOf(item: Value, param: string, report: Report): readonly Turn[] {
-  if (!isFields(item)) {
-    report('invalid_type', `Invalid type for '${param}': expected an object.`, param)
-    return []
-  }
+function turnOf(item: Fields, param: string, report: Report): Turn | null {
   if (item.type !== undefined && item.type !== 'message') {
     report('unsupported_content', `'${param}' is no message: this server takes messages only.`, `${param}.type`)
-    return []
+    return null
   }
   const role = roleOf(item, param, report)
   const harmless = { id: whatever, status: whatever, phase: whatever }
   refuseOthers(item, { known: ['type', 'role', 'content'], harmless, at: param }, report)
-  if (role === null) return []
+  if (role === null) return null
   const types = role === 'assistant' ? ['output_text', 'refusal'] : ['input_text']
-  return [{ role, text: contentText(item.content, `${param}.content`, types, report) }]
+  return { role, text: contentText(item.content, `${param}.content`, types, report) }
 }
 
 function paramsOf(body: Fields, report: Report): ModelParams {
@@ -102,7 +93,8 @@ function reasoningOf(reasoning: Value | undefined, report: Report): ReturnType<t
     report('invalid_type', "Invalid type for 'reasoning': expected an object.", 'reasoning')
     return null
   }
-  refuseOthers(reasoning, { known: ['effort'], harmless: {}, at: 'reasoning' }, report)
+  const harmless = { mode: (value: Value) => value === 'standard', context: (value: Value) => value === 'auto' }
+  refuseOthers(reasoning, { known: ['effort'], harmless, at: 'reasoning' }, report)
   return effortOf(reasoning.effort, 'reasoning.effort', report)
 }
 

@@ -1,4 +1,5 @@
 import type { ChatAnswer, ChatKind } from '../domain/chat.ts'
+import type { Usage } from '../domain/usage.ts'
 
 /** A request of a batch that was answered. */
 export interface AnsweredRequest extends ChatAnswer {
@@ -6,8 +7,8 @@ export interface AnsweredRequest extends ChatAnswer {
   /** Of this answer alone; made of hex digits: the same whenever the line is written. */
   readonly token: string
   readonly model: string
-  readonly inputTokens: number
-  readonly outputTokens: number
+  /** Of all that the request took. */
+  readonly usage: Usage
   /** UTC, seconds. */
   readonly createdAt: number
 }
@@ -42,16 +43,7 @@ export function toResponseBody(kind: ChatKind, request: AnsweredRequest): Readon
   return kind === 'chat_completions' ? chatCompletion(request) : response(request)
 }
 
-function chatCompletion({
-  token,
-  model,
-  createdAt,
-  answer,
-  refusal,
-  finish_reason,
-  inputTokens,
-  outputTokens,
-}: AnsweredRequest) {
+function chatCompletion({ token, model, createdAt, answer, refusal, finish_reason, usage }: AnsweredRequest) {
   return {
     id: `chatcmpl-${token}`,
     object: 'chat.completion',
@@ -65,20 +57,24 @@ function chatCompletion({
         finish_reason,
       },
     ],
-    usage: {
-      prompt_tokens: inputTokens,
-      completion_tokens: outputTokens,
-      total_tokens: inputTokens + outputTokens,
-      prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-      completion_tokens_details: {
-        reasoning_tokens: 0,
-        audio_tokens: 0,
-        accepted_prediction_tokens: 0,
-        rejected_prediction_tokens: 0,
-      },
-    },
+    usage: chatUsage(usage),
     service_tier: 'default',
     system_fingerprint: null,
+  }
+}
+
+function chatUsage({ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens }: Usage) {
+  return {
+    prompt_tokens: inputTokens,
+    completion_tokens: outputTokens,
+    total_tokens: inputTokens + outputTokens,
+    prompt_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens, audio_tokens: 0 },
+    completion_tokens_details: {
+      reasoning_tokens: reasoningTokens,
+      audio_tokens: 0,
+      accepted_prediction_tokens: 0,
+      rejected_prediction_tokens: 0,
+    },
   }
 }
 
@@ -88,16 +84,7 @@ const INCOMPLETE: Readonly<Record<ChatAnswer['finish_reason'], string | null>> =
   content_filter: 'content_filter',
 })
 
-function response({
-  token,
-  model,
-  createdAt,
-  answer,
-  refusal,
-  finish_reason,
-  inputTokens,
-  outputTokens,
-}: AnsweredRequest) {
+function response({ token, model, createdAt, answer, refusal, finish_reason, usage }: AnsweredRequest) {
   const reason = INCOMPLETE[finish_reason]
   const status = reason === null ? 'completed' : 'incomplete'
   const content =
@@ -108,7 +95,9 @@ function response({
     id: `resp_${token}`,
     object: 'response',
     created_at: createdAt,
+    completed_at: reason === null ? createdAt : null,
     status,
+    access_programs: null,
     background: false,
     error: null,
     incomplete_details: reason === null ? null : { reason },
@@ -118,14 +107,22 @@ function response({
     output: [{ id: `msg_${token}`, type: 'message', status, role: 'assistant', content: [content] }],
     parallel_tool_calls: true,
     previous_response_id: null,
+    service_tier: 'default',
+    temperature: null,
     tool_choice: 'auto',
     tools: [],
-    usage: {
-      input_tokens: inputTokens,
-      input_tokens_details: { cached_tokens: 0 },
-      output_tokens: outputTokens,
-      output_tokens_details: { reasoning_tokens: 0 },
-      total_tokens: inputTokens + outputTokens,
-    },
+    top_p: null,
+    truncation: 'disabled',
+    usage: responsesUsage(usage),
+  }
+}
+
+function responsesUsage({ inputTokens, cachedInputTokens, cacheWriteTokens, outputTokens, reasoningTokens }: Usage) {
+  return {
+    input_tokens: inputTokens,
+    input_tokens_details: { cached_tokens: cachedInputTokens, cache_write_tokens: cacheWriteTokens },
+    output_tokens: outputTokens,
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
+    total_tokens: inputTokens + outputTokens,
   }
 }

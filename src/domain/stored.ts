@@ -29,3 +29,15 @@ export interface StoredAttempt extends PastAttempt {
   readonly reasoningTokens: number
   readonly endedAtMs: number | null
 }
+
+/** What the attempts of a row that were booked in a round had of each kind of token that is part of another. */
+export interface RowTokens {
+  readonly rowIndex: number
+  readonly round: number
+  /** Of the input: read from a cache of the provider's. */
+  readonly cachedTokens: number
+  /** Of the input: written to one. */
+  readonly cacheWriteTokens: number
+  /** Of the output: thoughts. */
+  readonly reasoningTokens: number
+}

@@ -1,6 +1,7 @@
 import { ENDPOINTS } from '../chat/batch-line.ts'
 import { modelOf } from '../domain/allowance.ts'
-import { NO_COUNTS } from '../domain/job.ts'
+import { isTerminal, NO_COUNTS } from '../domain/job.ts'
+import { NO_SUMS } from '../domain/ledger.ts'
 import type { StoredFile } from '../domain/stored-file.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
@@ -24,9 +25,12 @@ export function createOpenAiDesk(deps: EngineDeps, jobDeps: JobDeps, files: File
     return batch
   }
   const viewOf = async (batch: OpenAiBatch): Promise<BatchView> => {
-    if (batch.jobNo === null) return { batch, status: batchStatus(batch, null), job: null, counters: NO_COUNTS }
+    if (batch.jobNo === null)
+      return { batch, status: batchStatus(batch, null), job: null, counters: NO_COUNTS, reasoningTokens: 0 }
     const { job, counters } = await store.jobs.progress(batch.jobNo)
-    return { batch, status: batchStatus(batch, job), job, counters }
+    // Of a job that is over the sums are kept; of another they would have to be made over all of its attempts.
+    const ledger = isTerminal(job.state) ? await store.attempts.ledger(job.jobNo) : NO_SUMS
+    return { batch, status: batchStatus(batch, job), job, counters, reasoningTokens: ledger.reasoningTokens }
   }
   return Object.freeze({
     async create(batch) {
@@ -54,7 +58,7 @@ export function createOpenAiDesk(deps: EngineDeps, jobDeps: JobDeps, files: File
 /** Writes a batch down, with the job that it becomes when its file has passed the check. What models there are is known here, and not to every worker. */
 async function addBatch(deps: EngineDeps, files: FileDesk, batch: NewBatch): Promise<void> {
   const { store, runtime, tenantNo, allowance } = deps
-  const { id, inputFileId, kind, metadata, notify } = batch
+  const { id, inputFileId, kind, metadata, filesKeptMs, notify } = batch
   refuseUnfit(inputFileId, await store.files.get(tenantNo, inputFileId))
   const name = await firstModel(files, inputFileId)
   const model = name === null ? null : modelOf(name, allowance)
@@ -67,6 +71,8 @@ async function addBatch(deps: EngineDeps, files: FileDesk, batch: NewBatch): Pro
     inputFileId,
     endpoint: ENDPOINTS[kind],
     completionWindow: COMPLETION_WINDOW,
+    model: name,
+    filesKeptMs,
     metadata: metadata === null ? null : JSON.stringify(metadata),
     notify,
     createdAtMs: nowMs,

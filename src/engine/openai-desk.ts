@@ -12,6 +12,8 @@ export interface NewBatch {
   readonly inputFileId: string
   readonly kind: ChatKind
   readonly metadata: Readonly<Record<string, string>> | null
+  /** For how long its files are kept, from when each was made; `null`: until they are deleted. */
+  readonly filesKeptMs: number | null
   /** Who hears of its end, a `NoticeTarget` as JSON; `null`: nobody. */
   readonly notify: string | null
 }
@@ -24,6 +26,8 @@ export interface BatchView {
   readonly job: Job | null
   /** As they stand now. */
   readonly counters: Counters
+  /** Thoughts among the output; counted when its job is over, and 0 until then. */
+  readonly reasoningTokens: number
 }
 
 /** Batches as OpenAI knows them, of one tenant. Each becomes a job of its own. */

@@ -3,9 +3,11 @@ import { resultColumns } from '../delivery/result-columns.ts'
 import { type ResultRow, resultRows } from '../delivery/result-table.ts'
 import type { ChatAnswer, ChatKind } from '../domain/chat.ts'
 import type { Job } from '../domain/job.ts'
-import type { StoredOutcome } from '../domain/stored.ts'
+import type { RowTokens, StoredOutcome } from '../domain/stored.ts'
+import { NO_USAGE, type Usage } from '../domain/usage.ts'
 import { sha256 } from '../runtime.ts'
 import type { OpenAiBatch } from '../store/role/openai-batches.ts'
+import type { Store } from '../store/store.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import type { FileDesk } from './file-desk.ts'
 import { readRows, specOf } from './job-parts.ts'
@@ -35,7 +37,9 @@ export async function writeBatchFiles(
 ): Promise<void> {
   const kind = batchKind(batch)
   const write = async (id: string | null, name: string, lines: AsyncIterable<string>) => {
-    if (id !== null) await writeFile(files, { id, name: `${batch.id}_${name}.jsonl` }, blocks(lines, signal), signal)
+    if (id === null) return
+    const file = { id, name: `${batch.id}_${name}.jsonl`, keptMs: batch.filesKeptMs }
+    await writeFile(files, file, blocks(lines, signal), signal)
   }
   await write(outputFileId, 'output', outputLines(deps, batch, job, kind))
   await write(errorFileId, 'error', errorLines(deps, batch, job))
@@ -43,11 +47,12 @@ export async function writeBatchFiles(
 
 async function writeFile(
   files: FileDesk,
-  { id, name }: { readonly id: string; readonly name: string },
+  { id, name, keptMs }: { readonly id: string; readonly name: string; readonly keptMs: number | null },
   bytes: AsyncIterable<Buffer>,
   signal: AbortSignal,
 ): Promise<void> {
   const file = await files.add({ id, purpose: 'batch_output', name, expiresAtMs: null })
+  if (keptMs !== null) await files.expireAt(id, file.createdAtMs + keptMs)
   if (file.state === 'ready') return
   if (file.bytes > 0 || file.state === 'refused') await files.reopen(id)
   await files.append(id, 0, bytes, { maxBytes: Number.MAX_SAFE_INTEGER, signal })
@@ -72,9 +77,12 @@ async function* outputLines(
   job: Job,
   kind: ChatKind,
 ): AsyncGenerator<string> {
+  const usageOfPage = rowUsage(store, job)
   for (let from = 0; ; ) {
     const page = await store.rows.list(job.jobNo, from, PAGE, ['succeeded'])
-    for (const outcome of page) yield outputLine(kind, { ...answerOf(outcome), ...factsOf(batch, outcome) })
+    const usageOf = await usageOfPage(page)
+    for (const outcome of page)
+      yield outputLine(kind, { ...answerOf(outcome), ...factsOf(batch, outcome), usage: usageOf(outcome) })
     const last = page.at(-1)
     if (last === undefined || page.length < PAGE) return
     from = last.rowIndex + 1
@@ -86,13 +94,34 @@ function answerOf({ output }: StoredOutcome): ChatAnswer {
   return { answer: answer ?? null, finish_reason: finish_reason ?? 'stop', refusal: refusal ?? null }
 }
 
+/** Tells what outcomes used, page by page in row order: the ledger of each chunk is read once. */
+function rowUsage({ attempts }: Pick<Store, 'attempts'>, { jobNo }: Job) {
+  const nameOf = ({ rowIndex, round }: Pick<RowTokens, 'rowIndex' | 'round'>) => `${rowIndex}/${round}`
+  let known = new Map<string, RowTokens>()
+  let readTo = -1
+  return async (page: readonly StoredOutcome[]): Promise<(outcome: StoredOutcome) => Usage> => {
+    const [first, last] = [page.at(0), page.at(-1)]
+    if (first === undefined || last === undefined) return () => NO_USAGE
+    const chunks = { from: Math.max(first.chunkNo, readTo + 1), to: last.chunkNo }
+    if (chunks.from <= chunks.to) {
+      const left = [...known.values()].filter(({ rowIndex }) => rowIndex >= first.rowIndex)
+      const more = await attempts.tokensOf(jobNo, chunks)
+      known = new Map([...left, ...more].map((tokens) => [nameOf(tokens), tokens]))
+      readTo = last.chunkNo
+    }
+    return (outcome) => {
+      const { inputTokens, outputTokens } = outcome
+      const { cachedTokens = 0, cacheWriteTokens = 0, reasoningTokens = 0 } = known.get(nameOf(outcome)) ?? {}
+      return { inputTokens, cachedInputTokens: cachedTokens, cacheWriteTokens, outputTokens, reasoningTokens }
+    }
+  }
+}
+
 function factsOf(batch: OpenAiBatch, outcome: StoredOutcome) {
   return {
     customId: outcome.rowId,
     token: tokenOf(batch, outcome.rowIndex),
     model: outcome.model ?? '',
-    inputTokens: outcome.inputTokens,
-    outputTokens: outcome.outputTokens,
     createdAt: Math.floor(outcome.endedAtMs / 1000),
   }
 }

@@ -5,10 +5,8 @@ import { enqueueIntake } from '../job/enqueue.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import type { EngineDeps } from './engine-deps.ts'
-import { specOf } from './job-parts.ts'
 import { openAiSpec } from './openai-spec.ts'
 import type { Submission } from './submission.ts'
-import { openTargets } from './take-up.ts'
 
 /** Makes the job of a batch, which waits for its file to be checked. The same batch again makes no second one. */
 export async function createBatchJob(
@@ -37,10 +35,12 @@ export async function createBatchJob(
   return job
 }
 
-/** Hands the job of a batch whose file was checked over to the workers; again: nothing more. Throws `credentials_missing` where this process has no key for its model. */
+/**
+ * Hands the job of a batch whose file was checked over to the workers; again: nothing more. Whether they have the key of its model is theirs to see: whoever
+ * checks a file need not be able to ask.
+ */
 export async function beginBatchJob(deps: EngineDeps, jobDeps: JobDeps, job: Job): Promise<void> {
   const { store, runtime } = deps
-  openTargets(deps, await specOf(deps, job))
   const submission = await store.jobs.submission(job.jobNo)
   const begin = { specName: job.specName, specHash: job.specHash, submission, atMs: runtime.now() }
   await store.write(async (tx) => {

@@ -6,8 +6,8 @@ import { type GrowingColumns, growingColumns } from './growing-columns.ts'
 import type { FoundFile } from './input-file.ts'
 import { createJsonArrayReader } from './json-array-reader.ts'
 import { createJsonLinesReader } from './json-lines-reader.ts'
-import type { ReaderState, RecordReader } from './record-reader.ts'
-import type { Source, SourceItem } from './source.ts'
+import { type ReaderState, type RecordReader, readRecords } from './record-reader.ts'
+import { MAX_RECORD_BYTES, type Source, type SourceItem } from './source.ts'
 import { openTextFile, type TextFile } from './text-file.ts'
 import { textSource } from './text-source.ts'
 
@@ -47,6 +47,9 @@ export async function openCsv(files: readonly FoundFile[], spec: CsvSpec, format
   })
 }
 
+/** Bytes within which the first object is looked for. */
+const FIRST_MOST = 2 * MAX_RECORD_BYTES
+
 type JsonReaderMaker = (columns: GrowingColumns, state: ReaderState) => RecordReader
 
 /** Opens files of JSON objects: one a line, or one array. Columns are the keys met so far; they grow while the files are read. */
@@ -61,7 +64,7 @@ export async function openJson(files: readonly FoundFile[], format: 'jsonl' | 'j
     return { text, make, lines }
   }
   const first = await open(0)
-  const columns = columnsOfHead(first.text, first.make, start)
+  const columns = await firstColumns(first.text, first.make, start)
   let growing = growingColumns(columns)
   return textSource({
     format: first.lines ? 'jsonl' : 'json',
@@ -81,6 +84,16 @@ export async function openJson(files: readonly FoundFile[], format: 'jsonl' | 'j
       return { text, start: { offset: 0, state: start }, reader: (state) => make(growing, state) }
     },
   })
+}
+
+/** The keys of the objects at the beginning of the file; of the very first, where that is longer than what is looked at. Throws as `columnsOfHead`. */
+async function firstColumns(text: TextFile, make: JsonReaderMaker, start: ReaderState): Promise<readonly string[]> {
+  const columns = columnsOfHead(text, make, start)
+  if (columns.length > 0 || text.headIsAll) return columns
+  const growing = growingColumns([])
+  for await (const { items, offset } of readRecords(text, make(growing, start), 0))
+    if (items.length > 0 || offset > FIRST_MOST) break
+  return Object.freeze([...growing.names()])
 }
 
 /** The keys of the objects at the beginning of the file. Throws `input_invalid` when there are elements and none is an object. */

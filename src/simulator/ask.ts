@@ -38,6 +38,8 @@ export interface Said {
   readonly cachedTokens: number
   readonly cacheWriteTokens: number
   readonly outputTokens: number
+  /** Of the output, what was thought and not said. */
+  readonly reasoningTokens: number
   /** The model as answered: never a name that a real one answers with. */
   readonly model: string
   /** Asked in a batch. */

@@ -64,7 +64,7 @@ function write(said: Said): string {
     `"refusal":${refused ? text : 'null'},"annotations":[]},"logprobs":null,` +
     `"finish_reason":"${refused ? 'stop' : said.finish}"}],` +
     `"usage":{"prompt_tokens":${inputTokens},"completion_tokens":${outputTokens},"total_tokens":${inputTokens + outputTokens},` +
-    `"prompt_tokens_details":{"cached_tokens":${said.cachedTokens}},"completion_tokens_details":{"reasoning_tokens":0}},` +
+    `"prompt_tokens_details":{"cached_tokens":${said.cachedTokens}},"completion_tokens_details":{"reasoning_tokens":${said.reasoningTokens}}},` +
     `"service_tier":"${said.tier === 'flex' ? 'flex' : 'default'}","system_fingerprint":"fp_simulated"}`
   )
 }

@@ -79,7 +79,7 @@ function write(said: Said, ask: Ask): string {
       input_tokens: said.inputTokens,
       input_tokens_details: { cached_tokens: said.cachedTokens },
       output_tokens: said.outputTokens,
-      output_tokens_details: { reasoning_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: said.reasoningTokens },
       total_tokens: said.inputTokens + said.outputTokens,
     },
     metadata: {},

@@ -59,7 +59,8 @@ export function answered(visit: Visit, ask: Ask, fault: Fault | null, delayMs: n
   const inBatch = visit.place !== null
   const tier = inBatch ? 'standard' : ask.tier
   const named = { model, id: `sim${seq}`, createdS, inBatch, tier } as const
-  const said = { ...composed, ...cache, ...named, outputTokens, inputTokens: ask.inputTokens }
+  const reasoningTokens = outputTokens - composed.outputTokens
+  const said = { ...composed, ...cache, ...named, outputTokens, reasoningTokens, inputTokens: ask.inputTokens }
   house.answered += 1
   const record: RequestRecord = {
     ...recordOf(visit, ask.model, 200),

@@ -39,6 +39,33 @@ export function attemptsRole(database: StoreDatabase, costs: Costs): Attempts {
       return rows.map(attemptOf)
     },
 
+    async tokensOf(jobNo, { from, to }) {
+      const rows = await reader
+        .selectFrom('attempts')
+        .select(({ fn }) => [
+          'row_index',
+          'round',
+          fn.sum<number>('cached_tokens').as('cached'),
+          fn.sum<number>('cache_write_tokens').as('written'),
+          fn.sum<number>('reasoning_tokens').as('reasoning'),
+        ])
+        .where('job_no', '=', jobNo)
+        .where('chunk_no', '>=', from)
+        .where('chunk_no', '<=', to)
+        .where('state', '=', 'booked')
+        .groupBy(['row_index', 'round'])
+        .orderBy('row_index')
+        .orderBy('round')
+        .execute()
+      return rows.map(({ row_index: rowIndex, round, cached, written, reasoning }) => ({
+        rowIndex,
+        round,
+        cachedTokens: Number(cached),
+        cacheWriteTokens: Number(written),
+        reasoningTokens: Number(reasoning),
+      }))
+    },
+
     ledger: async (jobNo) => ledgerOf(await costs.ofJob(jobNo)),
 
     async list(jobNo, after, limit) {

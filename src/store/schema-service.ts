@@ -84,6 +84,8 @@ export interface OpenAiBatchesTable {
   input_file_id: string
   endpoint: string
   completion_window: string
+  model: string | null
+  files_kept_ms: number | null
   metadata: string | null
   notify: string | null
   created_at_ms: number

@@ -7,6 +7,7 @@ import { createBatchDesk } from './batch-desk.ts'
 import type { BatchRoom } from './budget-batch.ts'
 import { type HeldChunk, type RowTask, staysHere } from './held-chunk.ts'
 import { applyCeilings, enqueueNext, finalizeMessage, type JobRun, WORKABLE } from './job-run.ts'
+import { createLeftToOthers, LEFT_MS } from './left-to-others.ts'
 import { chunkFailure, type OpenedChunk, openChunk } from './open-chunk.ts'
 import type { Packing } from './pack.ts'
 import { waitMs } from './parking.ts'
@@ -24,9 +25,9 @@ export interface Shelf {
   readonly runs: ReadonlyMap<number, JobRun>
   /** Deliveries that are being taken in: their leases are renewed like those of the chunks held. */
   readonly arriving: ReadonlySet<Delivery>
-  /** Jobs of which nothing is to be fetched just now: they are being stopped here, or elsewhere as was seen a moment ago. */
+  /** Jobs of which nothing is to be fetched just now: they are being stopped, here or elsewhere, or left to others. */
   resting(): readonly number[]
-  /** Takes deliveries in, one after the other: claims and opens their chunks. */
+  /** Takes deliveries in, a job's one after the other, and several jobs' at the same time: claims and opens their chunks. */
   take(deliveries: readonly ChunkDelivery[]): Promise<void>
   /** A chunk whose closing commit has returned, or that was lost: it leaves the shelf. */
   remove(held: HeldChunk): void
@@ -71,8 +72,9 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
   const held = new Set<HeldChunk>()
   const runs = new Map<number, JobRun>()
   const arriving = new Set<Delivery>()
-  /** Until when nothing is to be fetched of a job that had something wanted of it. */
+  /** Until when nothing is to be fetched of a job that had something wanted of it, or is left to others. */
   const restsUntilMs = new Map<number, number>()
+  const leftToOthers = createLeftToOthers(deps, guard)
 
   const runOf = async ({ job }: ClaimedChunk): Promise<JobRun> => {
     const known = runs.get(job.jobNo)
@@ -126,8 +128,15 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
       await work(claimed, delivery)
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error
+      const isKeyMissing = error.code === 'credentials_missing'
+      if (isKeyMissing && (await leftToOthers.leave(task.jobNo))) {
+        restsUntilMs.set(task.jobNo, deps.runtime.now() + LEFT_MS)
+        const message = `${error.message}: left to other workers`
+        events.emit('duty.failed', { role: 'worker', jobNo: task.jobNo, message })
+        return putBack(deps, guard, claimed.chunk, delivery, 0)
+      }
       // The job as it is cannot be worked on (a key is missing, its snapshot is damaged): nothing is lost, and the user is told.
-      const reason = error.code === 'credentials_missing' ? 'credentials' : 'error'
+      const reason = isKeyMissing ? 'credentials' : 'error'
       await guard.persist(() => store.jobs.want(task.jobNo, 'pause', reason, `${error.message}. ${error.hint}`))
       await putBack(deps, guard, claimed.chunk, delivery, COME_AGAIN_MS)
       await guard.persist(() => deps.fulfilWish(task.jobNo))
@@ -174,11 +183,14 @@ export function createShelf(deps: WorkerDeps, partners: ShelfPartners): Shelf {
     async take(deliveries: readonly ChunkDelivery[]) {
       for (const delivery of deliveries) arriving.add(delivery)
       const fetchedAtMs = deps.runtime.now()
-      for (const delivery of deliveries) {
-        const inDoubt = deps.runtime.now() - fetchedAtMs > LEASE_DOUBT_MS
-        if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeChunk(delivery)
-        arriving.delete(delivery)
+      const takeInTurn = async (ofJob: readonly ChunkDelivery[]) => {
+        for (const delivery of ofJob) {
+          const inDoubt = deps.runtime.now() - fetchedAtMs > LEASE_DOUBT_MS
+          if (!inDoubt || (await isStillHeld(deps, guard, delivery))) await takeChunk(delivery)
+          arriving.delete(delivery)
+        }
       }
+      await Promise.all([...Map.groupBy(deliveries, ({ task }) => task.jobNo).values()].map(takeInTurn))
       // What this worker held back for a moment may have been all that the wish still waited for.
       for (const jobNo of new Set(deliveries.map(({ task }) => task.jobNo)))
         if (restsUntilMs.has(jobNo)) await guard.persist(() => deps.fulfilWish(jobNo))
@@ -254,13 +266,17 @@ async function giveUp(deps: WorkerDeps, guard: StorageGuard, run: JobRun, claime
   const ended = await guard.persist(() => store.rows.ended(chunk.jobNo, chunk.firstRow, chunk.rows))
   const pending = rows.filter((row) => !ended.has(row.index)).map((row) => ({ index: row.index, id: row.id }))
   const { message } = chunkFailure(chunk.deaths)
-  await guard.persist(() =>
+  const result = await guard.persist(() =>
     store.write(async (tx) => {
       const result = await store.chunks.fail(tx, chunk, message, pending, runtime.now())
-      if (result === 'stale') return
+      if (result === 'stale') return result
       await queue.complete(tx, delivery)
       if (result === 'last') await queue.enqueue(tx, [finalizeMessage(run)])
       else await enqueueNext(deps, tx, run)
+      return result
     }),
   )
+  if (result === 'stale') return
+  const { jobNo, id: jobId, tenantNo } = run.job
+  deps.events.emit('chunk.failed', { jobNo, jobId, tenantNo, chunkNo: chunk.chunkNo, rows: pending.length })
 }

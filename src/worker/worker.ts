@@ -255,7 +255,18 @@ function isOfChunk(delivery: Delivery): delivery is ChunkDelivery {
 /** Whether there is nothing left to stay for. */
 async function isDone(deps: WorkerDeps, parts: Parts, { jobNo, untilIdle = false }: WorkerOptions): Promise<boolean> {
   if (jobNo !== null) return standsStill(deps, parts, jobNo)
-  return untilIdle && (await parts.guard.persist(() => deps.store.fleet.active(0, 1))).length === 0
+  return untilIdle && (await parts.guard.persist(() => isIdle(deps)))
+}
+
+/** Whether no job is to be worked on, none is about to be, and no batch waits for its check or its files. */
+async function isIdle({ store, queue, runtime }: WorkerDeps): Promise<boolean> {
+  const isBatchDue = async () => (await store.openAiBatches.due(runtime.now(), 1)).length > 0
+  if (await isBatchDue()) return false
+  const { ready, delayed, leased } = await queue.total()
+  if (ready + delayed + leased > 0) return false
+  if ((await store.fleet.active(0, 1)).length > 0) return false
+  // A job that has ended meanwhile may have been a batch's.
+  return !(await isBatchDue())
 }
 
 /** Whether the one job that this worker is for can be left: over, paused, or gone. Mends a queue that lost a message. */

@@ -115,6 +115,8 @@ describe('a body of /v1/chat/completions', () => {
     ['stream', false],
     ['user', 'u'],
     ['metadata', { a: 'b' }],
+    ['prompt_cache_options', { mode: 'auto' }],
+    ['function_call', 'none'],
     ['brand_new', null],
   ])('may say %s where that changes nothing', (name, value) => {
     expect(parts('chat_completions', chat({ [name]: value as Value })).messages).toHaveLength(1)
@@ -122,6 +124,8 @@ describe('a body of /v1/chat/completions', () => {
 
   it.each<[string, { readonly [key: string]: Value }, string, string | null]>([
     ['no model', { model: null }, 'missing_required_parameter', 'model'],
+    ['a model of no name', { model: 'a\0' }, 'invalid_value', 'model'],
+    ['a model of too long a name', { model: 'm'.repeat(257) }, 'invalid_value', 'model'],
     ['a stream', { stream: true }, 'invalid_value', 'stream'],
     ['no messages', { messages: null }, 'missing_required_parameter', 'messages'],
     ['an empty list', { messages: [] }, 'invalid_type', 'messages'],
@@ -154,6 +158,15 @@ describe('a body of /v1/chat/completions', () => {
 })
 
 describe('a body of /v1/responses', () => {
+  it.each([
+    ['max_tool_calls', 3],
+    ['include', []],
+    ['truncation', 'disabled'],
+    ['reasoning', { mode: 'standard', context: 'auto', summary: null }],
+  ])('may say %s where that changes nothing', (name, value) => {
+    expect(parts('responses', { model: 'm', input: 'Hello', [name]: value as Value }).params).toEqual({})
+  })
+
   it('is a text with instructions', () => {
     const body = {
       model: 'm',

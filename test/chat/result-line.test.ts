@@ -8,8 +8,7 @@ const request = {
   customId: 'a',
   token: 'ff',
   model: 'm',
-  inputTokens: 3,
-  outputTokens: 4,
+  usage: { inputTokens: 3, cachedInputTokens: 2, cacheWriteTokens: 1, outputTokens: 4, reasoningTokens: 3 },
   createdAt: 1_700_000_000,
   answer: 'Hi',
   finish_reason: 'stop',
@@ -27,7 +26,13 @@ describe('a line of the output file', () => {
       object: 'chat.completion',
       model: 'm',
       choices: [{ message: { role: 'assistant', content: 'Hi', refusal: null }, finish_reason: 'stop' }],
-      usage: { prompt_tokens: 3, completion_tokens: 4, total_tokens: 7 },
+      usage: {
+        prompt_tokens: 3,
+        completion_tokens: 4,
+        total_tokens: 7,
+        prompt_tokens_details: { cached_tokens: 2, cache_write_tokens: 1 },
+        completion_tokens_details: { reasoning_tokens: 3 },
+      },
     })
   })
 
@@ -37,6 +42,13 @@ describe('a line of the output file', () => {
       object: 'response',
       status: 'completed',
       output: [{ content: [{ type: 'output_text', text: 'Hi' }] }],
+      usage: {
+        input_tokens: 3,
+        input_tokens_details: { cached_tokens: 2, cache_write_tokens: 1 },
+        output_tokens: 4,
+        output_tokens_details: { reasoning_tokens: 3 },
+        total_tokens: 7,
+      },
     })
     const cut = parse(outputLine('responses', { ...request, finish_reason: 'length' })).response.body
     expect(cut).toMatchObject({ status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' } })

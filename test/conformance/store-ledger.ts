@@ -92,6 +92,35 @@ export function ledgerConformance(under: () => StoreUnderTest): void {
     expect([...page, ...rest].map((attempt) => attempt.id)).toStrictEqual([first.id, second.id, other.id])
   })
 
+  it('tells of each row how many of its tokens were cached and thoughts, in every round', async () => {
+    const { jobNo } = await queuedJob(store, [3, 1, 1])
+    const held = [await claim(store, jobNo, 0), await claim(store, jobNo, 1), await claim(store, jobNo, 2)]
+    const [first, again] = [intentOf(held[0]!, 0, { number: 1 }), intentOf(held[0]!, 0, { number: 2 })]
+    const [open, later] = [intentOf(held[0]!, 1), intentOf(held[0]!, 2, { round: 1 })]
+    const [next, beyond] = [intentOf(held[1]!, 3), intentOf(held[2]!, 4)]
+    const thinking = { ...NO_USAGE, inputTokens: 40, cachedInputTokens: 8, cacheWriteTokens: 3, outputTokens: 9 }
+    await record(store, held[0]!, { intents: [first, again, open, later] })
+    await record(store, held[0]!, {
+      facts: [
+        factOf(first, { cause: 'schema_invalid' }),
+        factOf(again, { usage: { ...thinking, reasoningTokens: 5 } }),
+        factOf(later),
+      ],
+    })
+    await record(store, held[1]!, { intents: [next] })
+    await record(store, held[1]!, { facts: [factOf(next, { usage: NO_USAGE })] })
+    await record(store, held[2]!, { intents: [beyond] })
+    await record(store, held[2]!, { facts: [factOf(beyond)] })
+    const { chunkNo: from } = held[0]!
+    expect(await store.attempts.tokensOf(jobNo, { from, to: from + 1 })).toStrictEqual([
+      { rowIndex: 0, round: 0, cachedTokens: 16, cacheWriteTokens: 3, reasoningTokens: 5 },
+      { rowIndex: 2, round: 1, cachedTokens: 8, cacheWriteTokens: 0, reasoningTokens: 0 },
+      { rowIndex: 3, round: 0, cachedTokens: 0, cacheWriteTokens: 0, reasoningTokens: 0 },
+    ])
+    expect(await store.attempts.tokensOf(jobNo, { from: from + 2, to: from + 9 })).toHaveLength(1)
+    expect(await store.attempts.tokensOf(jobNo, { from: 99, to: 99 })).toStrictEqual([])
+  })
+
   it('sums up states, causes, models and money', async () => {
     const { jobNo } = await queuedJob(store, [4])
     const held = await claim(store, jobNo, 0)

@@ -13,6 +13,8 @@ export function anOpenAiBatch(more: Partial<NewOpenAiBatch> = {}): NewOpenAiBatc
     inputFileId: 'file_1',
     endpoint: '/v1/chat/completions',
     completionWindow: '24h',
+    model: null,
+    filesKeptMs: null,
     metadata: null,
     notify: null,
     createdAtMs: T,
@@ -38,7 +40,12 @@ export function openAiBatchesConformance(under: () => StoreUnderTest): void {
 
   describe('a batch', () => {
     it('is what was asked for, and not added twice', async () => {
-      const batch = anOpenAiBatch({ metadata: '{"team":"search"}', notify: '{"kind":"webhook"}' })
+      const batch = anOpenAiBatch({
+        metadata: '{"team":"search"}',
+        notify: '{"kind":"webhook"}',
+        model: 'gpt-test',
+        filesKeptMs: 3_600_000,
+      })
       await batches().add(batch)
       await batches().add({ ...batch, endpoint: '/v1/responses' })
       expect(await batches().get(1, batch.id)).toEqual({ ...batch, ...UNTOUCHED })
@@ -129,6 +136,17 @@ export function openAiBatchesConformance(under: () => StoreUnderTest): void {
       const again = { ...begin, submission: '{}' }
       expect(await store().write((tx) => store().jobs.begin(tx, job.jobNo, again))).toBe(false)
       expect(await store().jobs.submission(job.jobNo)).toBe(begin.submission)
+    })
+
+    it('can be given another submission until it is begun', async () => {
+      const { job } = await store().jobs.create(newJob())
+      expect(await store().jobs.resubmit(job.jobNo, '{"plan":1}')).toBe(true)
+      expect(await store().jobs.submission(job.jobNo)).toBe('{"plan":1}')
+      await store().write((tx) => store().jobs.begin(tx, job.jobNo, begin))
+      expect(await store().jobs.resubmit(job.jobNo, '{"plan":2}')).toBe(false)
+      expect(await store().jobs.submission(job.jobNo)).toBe(begin.submission)
+      const { jobNo } = await queuedJob(store(), [1])
+      expect(await store().jobs.resubmit(jobNo, '{}')).toBe(false)
     })
 
     it('is begun by one of many at once', async () => {

@@ -18,6 +18,8 @@ const BATCH: OpenAiBatch = {
   inputFileId: 'file_in',
   endpoint: '/v1/chat/completions',
   completionWindow: '24h',
+  model: null,
+  filesKeptMs: null,
   metadata: null,
   notify: null,
   createdAtMs: NOW,
@@ -51,6 +53,7 @@ function outcome(rowIndex: number, state: 'succeeded' | 'failed'): StoredOutcome
     model: 'm',
     inputTokens: 1,
     outputTokens: 2,
+    round: 0,
     endedAtMs: NOW,
   } as StoredOutcome
 }
@@ -90,6 +93,12 @@ function world(job: Partial<Job>, batch: Partial<OpenAiBatch> = {}) {
           chunks: {
             list: async (_jobNo: number, from: number) =>
               from > 0 ? [] : [{ jobNo: 1, chunkNo: 0, firstRow: 0, rows: 3 }],
+          },
+          attempts: {
+            tokensOf: async () => [
+              { rowIndex: 0, round: 0, cachedTokens: 1, cacheWriteTokens: 0, reasoningTokens: 2 },
+              { rowIndex: 0, round: 1, cachedTokens: 9, cacheWriteTokens: 9, reasoningTokens: 9 },
+            ],
           },
           rows: {
             list: async (_jobNo: number, from: number, _limit: number, states?: readonly string[]) =>
@@ -158,6 +167,15 @@ describe('the end of a batch', () => {
     expect(output?.map(({ custom_id, response }) => [custom_id, response.body.choices[0].message.content])).toEqual([
       ['row-0', 'answer 0'],
       ['row-2', 'answer 2'],
+    ])
+    const kinds = output?.map(({ response: { body } }) => [
+      body.usage.prompt_tokens_details.cached_tokens,
+      body.usage.completion_tokens_details.reasoning_tokens,
+    ])
+    // Of its own round alone; of the other row nothing is known.
+    expect(kinds).toEqual([
+      [1, 2],
+      [0, 0],
     ])
     expect(errors?.map(({ custom_id, error }) => [custom_id, error])).toEqual([
       ['row-1', { code: 'timeout', message: 'it took too long' }],

@@ -1,5 +1,6 @@
 import OpenAI from 'openai'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import { bearer } from './api.ts'
 import { batchOf, chatLine, linesOf, openAiWorld, until, upload } from './openai-world.ts'
 
 const TICKET = {
@@ -34,6 +35,7 @@ describe('a batch of the official client', () => {
       const batch = await until(client, made.id, 'completed')
       expect(batch.request_counts).toEqual({ total: 3, completed: 3, failed: 0 })
       expect(batch.error_file_id).toBeNull()
+      expect((await client.files.retrieve(batch.output_file_id ?? '')).expires_at).toBeUndefined()
       const answers = await linesOf(client, batch.output_file_id)
       expect(answers.map((line) => line.custom_id)).toEqual(['plain', 'json', 'short'])
       const choices = answers.map(({ response }) => response.body.choices[0])
@@ -60,6 +62,51 @@ describe('a batch of the official client', () => {
       status: 'completed',
       output: [{ content: [{ type: 'output_text' }] }],
     })
+  })
+
+  it('tells how many tokens were cached, and thought, of each answer and in all', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld({ provider: { extraOutput: { median: 20, p99: 20 } } })
+    const long = 'The rules of this house are long. '.repeat(300)
+    const lines = ['a', 'b', 'c'].map((id) => chatLine(id, `${long} Row ${id}.`, {}, 'gpt-test'))
+    const { id } = await batchOf(client, lines)
+    const batch = await until(client, id, 'completed')
+    const usages = (await linesOf(client, batch.output_file_id)).map(({ response }) => response.body.usage)
+    const cached = usages.map((usage) => usage.prompt_tokens_details.cached_tokens as number)
+    const thought = usages.map((usage) => usage.completion_tokens_details.reasoning_tokens as number)
+    expect(Math.max(...cached)).toBeGreaterThan(1_000)
+    expect(thought).toEqual([20, 20, 20])
+    expect(batch.usage).toMatchObject({
+      input_tokens_details: { cached_tokens: cached.reduce((sum, each) => sum + each, 0) },
+      output_tokens_details: { reasoning_tokens: 60 },
+    })
+  })
+
+  it('names its model, and lets its files go in time', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld({ provider: { contextTokens: 50 } })
+    const output_expires_after = { anchor: 'created_at', seconds: 3_600 } as const
+    const lines = [chatLine('a', 'x', {}, 'gpt-test'), chatLine('b', 'word '.repeat(500), {}, 'gpt-test')]
+    const made = await batchOf(client, lines, CHAT, { output_expires_after })
+    expect(made).toMatchObject({ model: 'gpt-test' })
+    const batch = await until(client, made.id, 'completed')
+    for (const id of [batch.output_file_id, batch.error_file_id]) {
+      const file = await client.files.retrieve(id ?? '')
+      expect((file.expires_at ?? 0) - file.created_at).toBe(3_600)
+    }
+  })
+
+  it('waits in sight where nobody has the key of its provider', { timeout: WAIT_MS }, async () => {
+    const { client, api } = await openAiWorld({ providerKey: null })
+    const { id } = await batchOf(client, [chatLine('a', 'x', {}, 'gpt-test')])
+    expect(await until(client, id, 'in_progress')).toMatchObject({ errors: null, failed_at: null })
+    const look = async () =>
+      (
+        await api.app.inject({ url: `/api/v1/jobs/${id.replace('batch', 'job')}`, headers: bearer(await api.key()) })
+      ).json()
+    await vi.waitFor(
+      async () => expect(await look()).toMatchObject({ state: 'paused', reason: 'credentials' }),
+      WAIT_MS,
+    )
+    expect((await client.batches.retrieve(id)).status).toBe('in_progress')
   })
 
   it('fails with every line that is wrong, and is never asked', { timeout: WAIT_MS }, async () => {
@@ -114,6 +161,29 @@ describe('a batch of the official client', () => {
     ])
   })
 
+  it('may begin with a line of megabytes, and hold what lines may hold', { timeout: WAIT_MS }, async () => {
+    const { client } = await openAiWorld()
+    const long = JSON.stringify(chatLine('long', 'y'.repeat(5_000_000)))
+    const odd = JSON.stringify(chatLine('日本 😀\n', 'a\0b'))
+    const twice = JSON.stringify(chatLine('twice', 'x')).replace('"model"', '"model":"nobody","model"')
+    const { id } = await batchOf(client, [`\uFEFF${long}\r`, '', odd, ' \r', twice])
+    const batch = await until(client, id, 'completed')
+    const answered = (await linesOf(client, batch.output_file_id)).map((line) => line.custom_id)
+    expect(answered).toEqual(['long', '日本 😀\n', 'twice'])
+  })
+
+  it('fails where its file is deleted before it is checked', { timeout: WAIT_MS }, async () => {
+    const { client, api } = await openAiWorld({ idle: true })
+    const made = await batchOf(client, [chatLine('a', 'x')])
+    await client.files.delete(made.input_file_id)
+    const stop = new AbortController()
+    const worker = await api.service.engine(1).workAny({ concurrency: null, signal: stop.signal, abandon: stop.signal })
+    const batch = await until(client, made.id, 'failed')
+    stop.abort()
+    await worker.done
+    expect(batch.errors?.data).toMatchObject([{ code: 'file_not_found', line: null }])
+  })
+
   it('tells of requests that cannot be answered in its error file', { timeout: WAIT_MS }, async () => {
     const { client } = await openAiWorld({ provider: { contextTokens: 50 } })
     const made = await batchOf(client, [
@@ -164,6 +234,39 @@ describe('a batch of the official client', () => {
     expect(await client.batches.cancel(made.id)).toMatchObject({ status: 'cancelling', output_file_id: null })
   })
 
+  it('is over when a worker leaves that is to leave when nothing is left', { timeout: WAIT_MS }, async () => {
+    const { client, api } = await openAiWorld({ idle: true })
+    const batches = [await batchOf(client, [chatLine('a', 'x')]), await batchOf(client, ['?'])]
+    const { signal } = new AbortController()
+    const asked = { concurrency: null, untilIdle: true, signal, abandon: signal }
+    await (await api.service.engine(1).workAny(asked)).done
+    const ends = await Promise.all(batches.map(({ id }) => client.batches.retrieve(id)))
+    expect(ends.map(({ status }) => status)).toEqual(['completed', 'failed'])
+    expect(await linesOf(client, ends[0]?.output_file_id)).toHaveLength(1)
+  })
+
+  it('is told of to whom its tenant has, else to whom all have', async () => {
+    const config = `openai_notify: { webhook: "https://127.0.0.1:9/a", tenants: { search: { webhook: "https://127.0.0.1:9/b" } } }`
+    const { client, clientOf, api } = await openAiWorld({ idle: true, config })
+    const search = await api.tenant('search')
+    const hears = async (of: OpenAI, tenantNo: number) => {
+      const { id } = await batchOf(of, [chatLine('a', 'x', {}, 'nobody')])
+      const stop = new AbortController()
+      const worker = await api.service
+        .engine(1)
+        .workAny({ concurrency: null, signal: stop.signal, abandon: stop.signal })
+      await until(of, id, 'failed')
+      stop.abort()
+      await worker.done
+      return (await api.service.engine(tenantNo).notices({ limit: 9 })).map(({ type, target }) => [type, target])
+    }
+    const target = (url: string) => ({ kind: 'webhook', address: { url }, secretEnv: null })
+    expect(await hears(client, 1)).toEqual([['batch.failed', target('https://127.0.0.1:9/a')]])
+    expect(await hears(clientOf(await api.key(undefined, search)), search)).toEqual([
+      ['batch.failed', target('https://127.0.0.1:9/b')],
+    ])
+  })
+
   it('is refused where it asks for what is not to be had', async () => {
     const { client } = await openAiWorld({ idle: true })
     const file = await upload(client, [chatLine('a', 'x')])
@@ -178,8 +281,73 @@ describe('a batch of the official client', () => {
     })
     expect(await make({ completion_window: '1h' })).toMatchObject({ status: 400, param: 'completion_window' })
     expect(await make({ input_file_id: 'file-nobody' })).toMatchObject({ status: 400, param: 'input_file_id' })
-    expect(await make({ metadata: { a: 'x'.repeat(600) } })).toMatchObject({ status: 400, param: 'metadata' })
     expect(await client.batches.retrieve('batch_nobody').catch((error) => error)).toBeInstanceOf(OpenAI.NotFoundError)
+  })
+
+  const pairs = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`k${at}`, 'v']))
+
+  it('is refused with which parameter is wrong, and how', async () => {
+    const wrong = [
+      [{ metadata: pairs }, 'metadata', /16 pairs at the most, and has 17/],
+      [{ metadata: { a: 1 } }, 'metadata', /'metadata.a': it must be string, and is 1/],
+      [{ metadata: { a: { b: 'c' } } }, 'metadata', /'metadata.a': it must be string/],
+      [
+        { metadata: { a: 'x'.repeat(600) } },
+        'metadata',
+        /'metadata.a': it may have 512 characters at the most, and has 600/,
+      ],
+      [{ metadata: { ['k'.repeat(65)]: 'v' } }, 'metadata', /name "kkk.*" is too long/],
+      [{ metadata: [] }, 'metadata', /must be object,null/],
+      [{ output_expires_after: { anchor: 'created_at', seconds: 3_599 } }, 'output_expires_after.seconds', /3600/],
+      [
+        { output_expires_after: { anchor: 'created_at', seconds: 2_592_001 } },
+        'output_expires_after.seconds',
+        /2592000/,
+      ],
+      [
+        { output_expires_after: { anchor: 'last_active_at', seconds: 3_600 } },
+        'output_expires_after.anchor',
+        /created_at/,
+      ],
+      [{ output_expires_after: { seconds: 3_600 } }, 'output_expires_after.anchor', /Missing required/],
+      [{ endpoint: undefined }, 'endpoint', /Missing required parameter: 'endpoint'/],
+      [{ completion_windows: '24h' }, 'completion_windows', /Unknown parameter: 'completion_windows'/],
+    ] as const
+    const { client } = await openAiWorld({ idle: true })
+    for (const [more, param, message] of wrong) {
+      const asked = { input_file_id: 'file_x', endpoint: CHAT, completion_window: '24h', ...more }
+      const error = await client.batches.create(asked as OpenAI.BatchCreateParams).catch((thrown) => thrown)
+      expect(error).toMatchObject({
+        status: 400,
+        param,
+        type: 'invalid_request_error',
+        message: expect.stringMatching(message),
+      })
+    }
+  })
+
+  it('is listed only as can be', async () => {
+    const wrong = [
+      ['batches?limit=0', 'limit'],
+      ['batches?limit=101', 'limit'],
+      ['batches?limit=many', 'limit'],
+      ['batches?after=batch_nobody', 'after'],
+      ['batches?after=', 'after'],
+      ['batches?sort=up', 'sort'],
+      ['files?limit=0', 'limit'],
+      ['files?limit=10001', 'limit'],
+      ['files?order=sideways', 'order'],
+      ['files?after=nobody', 'after'],
+      ['files?after=', 'after'],
+      ['files?purpose=', 'purpose'],
+    ] as const
+    const { url, api } = await openAiWorld({ idle: true })
+    const headers = bearer(await api.key())
+    for (const [path, param] of wrong) {
+      const answer = await fetch(`${url}/v1/${path}`, { headers })
+      const error = { param, type: 'invalid_request_error' }
+      expect([path, answer.status, await answer.json()]).toMatchObject([path, 400, { error }])
+    }
   })
 
   it('is listed newest first, page by page, to its tenant alone', async () => {

@@ -53,13 +53,63 @@ describe('files of the official client', () => {
     }
     expect(await list(client, { limit: 2, order: 'asc' })).toEqual(ids)
     expect(await list(client, { limit: 2 })).toEqual(ids.toReversed())
-    expect(await list(client, { purpose: 'batch_output' })).toEqual([])
+    expect(await list(client, { purpose: 'batch' })).toHaveLength(5)
+    for (const purpose of ['batch_output', 'fine-tune', 'input']) expect(await list(client, { purpose })).toEqual([])
     const other = clientOf(await api.key(undefined, await api.tenant('other')))
     expect(await list(other, {})).toEqual([])
     const [id = ''] = ids
     for (const verb of ['retrieve', 'content', 'delete'] as const) {
       expect(await other.files[verb](id).catch((error: unknown) => error)).toBeInstanceOf(OpenAI.NotFoundError)
     }
+  })
+
+  it('can be deleted while they are listed', async () => {
+    const { client } = await openAiWorld({ idle: true })
+    for (let at = 0; at < 5; at++) await upload(client, [String(at)])
+    for await (const { id } of client.files.list({ limit: 2 })) await client.files.delete(id)
+    expect((await client.files.list()).data).toEqual([])
+  })
+
+  it('keep the name that they were given, as far as it can be one', async () => {
+    const { client } = await openAiWorld({ idle: true })
+    const names = [
+      ['ünï 日本 😀.jsonl', 'ünï 日本 😀.jsonl'],
+      // A form can hold neither quotes nor ends of lines in a name: whoever sends it writes them so (WHATWG).
+      ['a"b\r\n.jsonl', 'a%22b%0D%0A.jsonl'],
+      ['../../etc/passwd', 'passwd'],
+      ['', 'batch.jsonl'],
+      ['x'.repeat(400), 'x'.repeat(255)],
+    ] as const
+    for (const [name, kept] of names) {
+      const file = await client.files.create({ file: await toFile(Buffer.from('{}'), name), purpose: 'batch' })
+      expect(file.filename).toBe(kept)
+      const content = await client.files.content(file.id)
+      expect(content.headers.get('content-disposition')).toBe(
+        `attachment; filename*=UTF-8''${encodeURIComponent(kept)}`,
+      )
+      expect(await content.text()).toBe('{}')
+    }
+  })
+
+  it('may be empty, and are not taken in parts', async () => {
+    const { client } = await openAiWorld({ idle: true })
+    const empty = await client.files.create({ file: await toFile(Buffer.alloc(0), 'a.jsonl'), purpose: 'batch' })
+    expect(empty.bytes).toBe(0)
+    expect(await (await client.files.content(empty.id)).text()).toBe('')
+    const asked = { bytes: 1, filename: 'a.jsonl', mime_type: 'text/jsonl', purpose: 'batch' } as const
+    const refused = await client.uploads.create(asked).catch((error) => error)
+    expect(refused).toMatchObject({
+      status: 404,
+      code: 'unknown_url',
+      message: expect.stringContaining('POST /v1/files'),
+    })
+    const chat = { model: 'fast', messages: [{ role: 'user', content: 'x' }] } as const
+    expect(
+      await client.chat.completions.create({ ...chat, messages: [...chat.messages] }).catch((error) => error),
+    ).toMatchObject({
+      status: 404,
+      message: expect.stringContaining('POST /v1/batches'),
+    })
   })
 
   it('live as long as they are asked to', async () => {
@@ -86,6 +136,10 @@ describe('files of the official client', () => {
     })
     expect(await create({ file: await toFile(Buffer.alloc(2_000), 'a.jsonl'), purpose: 'batch' })).toMatchObject({
       status: 413,
+    })
+    expect(await create({ file: await file(), purpose: 'batch', colour: 'red' })).toMatchObject({
+      status: 400,
+      param: 'colour',
     })
     const headers = { authorization: `Bearer ${await api.key()}`, 'content-type': 'application/json' }
     const answer = await fetch(`${url}/v1/files`, { method: 'POST', headers, body: '{}' })

@@ -23,6 +23,8 @@ export interface WorldSetting {
   /** Nobody works on what is handed in. */
   readonly idle?: boolean
   readonly config?: string
+  /** The key of the providers, where whoever works has it. @default 'key' */
+  readonly providerKey?: string | null
 }
 
 /** Opens one. It knows the models `gpt-test` (OpenAI's way to speak), `claude-test` (Anthropic's) and `fast` (in the server itself). */
@@ -38,7 +40,8 @@ models:
   claude-test: { id: anthropic/claude-test, base_url: "${provider.url}/v1", api_key_env: PROVIDER_KEY }
   fast: simulator/fast
 ${setting.config ?? ''}`
-  const api = await openApi({ config, env: { PROVIDER_KEY: 'key' }, runtime })
+  const env = setting.providerKey === null ? {} : { PROVIDER_KEY: setting.providerKey ?? 'key' }
+  const api = await openApi({ config, env, runtime })
   const url = await api.app.listen({ port: 0, host: '127.0.0.1' })
   const stop = new AbortController()
   const worker =
@@ -79,9 +82,11 @@ export async function batchOf(
   client: OpenAI,
   lines: readonly (object | string)[],
   endpoint: OpenAI.BatchCreateParams['endpoint'] = '/v1/chat/completions',
+  more: Partial<OpenAI.BatchCreateParams> = {},
 ) {
   const file = await upload(client, lines)
-  return client.batches.create({ input_file_id: file.id, endpoint, completion_window: '24h', metadata: { who: 'me' } })
+  const asked = { endpoint, completion_window: '24h', metadata: { who: 'me' }, ...more } as const
+  return client.batches.create({ input_file_id: file.id, ...asked })
 }
 
 const LOOK_MS = 100

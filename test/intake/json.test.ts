@@ -53,6 +53,15 @@ describe('JSON lines', () => {
     expect(values[8000]).toStrictEqual({ index: 8000, id: '8000', values: [8000, null, 'x'] })
   })
 
+  it('have their columns also where the very first is longer than what is looked at', async () => {
+    const { dir, intake } = workplace()
+    const long = JSON.stringify({ text: 'y'.repeat(3_000_000), id: 'a' })
+    writeFileSync(join(dir, 'input.jsonl'), `\n${long}\n{"id":"b"}`)
+    const { columns, values } = await intake({ source: 'input.jsonl', key: 'id' })
+    expect(columns).toStrictEqual(['text', 'id'])
+    expect(values.map(({ id }) => id)).toStrictEqual(['a', 'b'])
+  })
+
   it('with more than a thousand keys are data: the line with one more is refused', async () => {
     const lines = Array.from({ length: 1001 }, (_, n) => `{"key_${n}":1}`)
     const items = await itemsOf(await openText(lines.join('\n')))

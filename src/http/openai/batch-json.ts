@@ -5,7 +5,7 @@ import type { OpenAiBatchObject } from './schema.ts'
 const seconds = (ms: number | null) => (ms === null ? null : Math.floor(ms / 1000))
 
 /** A batch as OpenAI tells it. Its files are named once they are there. */
-export function batchJson({ batch, status, job, counters }: BatchView): OpenAiBatchObject {
+export function batchJson({ batch, status, job, counters, reasoningTokens }: BatchView): OpenAiBatchObject {
   const errors =
     status === 'failed' && batch.errors !== null ? (JSON.parse(batch.errors) as readonly BatchError[]) : null
   const isOver = batch.filesAtMs !== null || batch.failedAtMs !== null
@@ -18,6 +18,7 @@ export function batchJson({ batch, status, job, counters }: BatchView): OpenAiBa
     errors: errors === null ? null : { object: 'list', data: [...errors] },
     input_file_id: batch.inputFileId,
     completion_window: batch.completionWindow,
+    ...(batch.model !== null && { model: batch.model }),
     status,
     output_file_id: isOver ? batch.outputFileId : null,
     error_file_id: isOver ? batch.errorFileId : null,
@@ -35,7 +36,7 @@ export function batchJson({ batch, status, job, counters }: BatchView): OpenAiBa
       input_tokens: inputTokens,
       input_tokens_details: { cached_tokens: cachedTokens },
       output_tokens: outputTokens,
-      output_tokens_details: { reasoning_tokens: 0 },
+      output_tokens_details: { reasoning_tokens: reasoningTokens },
       total_tokens: inputTokens + outputTokens,
     },
     metadata: batch.metadata === null ? null : (JSON.parse(batch.metadata) as Record<string, string>),

@@ -3,17 +3,25 @@ import { ENDPOINTS, kindOf } from '../../chat/batch-line.ts'
 import type { ChatKind } from '../../domain/chat.ts'
 import { COMPLETION_WINDOW } from '../../engine/openai-desk.ts'
 import { SluiceError } from '../../errors.ts'
-import { exactly, json, nullable, ref } from '../answer.ts'
+import { exactly, json, oneOfTexts, ref } from '../answer.ts'
 import { audit } from '../audit-entry.ts'
 import type { App, HttpDeps } from '../http-deps.ts'
 import { batchJson } from './batch-json.ts'
-import { listPage, listQuery } from './list-page.ts'
+import { listPage, listQuery, unknownCursor } from './list-page.ts'
 import { invalidParam } from './openai-error.ts'
-import { ALWAYS, listOf, OPENAI_BATCH, openAiProblem } from './schema.ts'
+import { compileParamCheck } from './param-check.ts'
+import { ALWAYS, EXPIRES_S, listOf, OPENAI_BATCH, openAiProblem } from './schema.ts'
 
 const LIMITS = { default: 20, maximum: 100 } as const
+const SECOND_MS = 1_000
+
 /** What OpenAI takes as metadata. */
-const METADATA = { pairs: 16, keyChars: 64, valueChars: 512 } as const
+const METADATA = Type.Unsafe<Readonly<Record<string, string>> | null>({
+  type: ['object', 'null'],
+  maxProperties: 16,
+  propertyNames: { maxLength: 64 },
+  additionalProperties: { type: 'string', maxLength: 512 },
+})
 
 const CREATE = exactly(
   {
@@ -24,7 +32,16 @@ const CREATE = exactly(
     }),
     endpoint: Type.String({ description: '`/v1/chat/completions` or `/v1/responses`.' }),
     completion_window: Type.String({ description: 'Only `24h`.' }),
-    metadata: Type.Optional(nullable(Type.Record(Type.String(), Type.String()))),
+    metadata: Type.Optional(METADATA),
+    output_expires_after: Type.Optional(
+      exactly(
+        { anchor: oneOfTexts(['created_at']), seconds: Type.Integer(EXPIRES_S) },
+        {
+          description:
+            'For how long its output and error files are kept, from when each was made. Absent: until they are deleted.',
+        },
+      ),
+    ),
   },
   { description: 'A batch to be made.' },
 )
@@ -46,6 +63,7 @@ function addCreate(app: App, deps: HttpDeps): void {
     '/v1/batches',
     {
       config: { scope: 'submit', errors, idempotent: true },
+      validatorCompiler: compileParamCheck,
       schema: {
         operationId: 'createOpenAiBatch',
         summary: 'Make a batch of the requests in a file',
@@ -59,15 +77,17 @@ function addCreate(app: App, deps: HttpDeps): void {
       },
     },
     async (request) => {
-      const { tenantNo } = request.principal
-      const { input_file_id: inputFileId, metadata = null } = request.body
+      const { tenantNo, tenantName } = request.principal
+      const { input_file_id: inputFileId, metadata = null, output_expires_after: expires } = request.body
       const kind = kindFor(request.body)
-      refuseMetadata(metadata)
-      const notify = config.openAiNotify === null ? null : JSON.stringify(config.openAiNotify)
+      const filesKeptMs = expires === undefined ? null : expires.seconds * SECOND_MS
+      const { tenants, others } = config.openAiNotify
+      const target = (Object.hasOwn(tenants, tenantName) ? tenants[tenantName] : null) ?? others
+      const notify = target === null ? null : JSON.stringify(target)
       const id = `batch_${request.mintedId}`
       const view = await service
         .openAi(tenantNo)
-        .create({ id, inputFileId, kind, metadata, notify })
+        .create({ id, inputFileId, kind, metadata, filesKeptMs, notify })
         .catch((error: unknown) => {
           if (error instanceof SluiceError && error.code === 'input_missing')
             throw invalidParam('input_file_id', error.message)
@@ -84,6 +104,7 @@ function addLooks(app: App, { service }: HttpDeps): void {
     '/v1/batches',
     {
       config: { scope: 'read', errors },
+      validatorCompiler: compileParamCheck,
       schema: {
         operationId: 'listOpenAiBatches',
         summary: 'Batches, newest first',
@@ -97,9 +118,10 @@ function addLooks(app: App, { service }: HttpDeps): void {
       },
     },
     async ({ principal, query: { after, limit = LIMITS.default } }) => {
-      const found = await service
-        .openAi(principal.tenantNo)
-        .list({ limit: limit + 1, ...(after !== undefined && { after }) })
+      const batches = service.openAi(principal.tenantNo)
+      // Batches stay, so that one which is not there never was.
+      if (after !== undefined) await batches.get(after).catch(asUnknownCursor)
+      const found = await batches.list({ limit: limit + 1, ...(after !== undefined && { after }) })
       return listPage(found.map(batchJson), limit)
     },
   )
@@ -163,16 +185,6 @@ function kindFor({ endpoint, completion_window: window }: Static<typeof CREATE>)
   )
 }
 
-function refuseMetadata(metadata: Readonly<Record<string, string>> | null): void {
-  const pairs = Object.entries(metadata ?? {})
-  const { keyChars, valueChars } = METADATA
-  if (
-    pairs.length <= METADATA.pairs &&
-    pairs.every(([key, value]) => key.length <= keyChars && value.length <= valueChars)
-  )
-    return
-  throw invalidParam(
-    'metadata',
-    `Invalid metadata: at most ${METADATA.pairs} pairs, keys of ${keyChars} and values of ${valueChars} characters.`,
-  )
+function asUnknownCursor(error: unknown): never {
+  throw error instanceof SluiceError && error.code === 'batch_not_found' ? unknownCursor('batch') : error
 }

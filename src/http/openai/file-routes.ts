@@ -4,18 +4,22 @@ import { Type } from 'typebox'
 import { BATCH_BYTES_MOST } from '../../engine/openai-check.ts'
 import { SluiceError } from '../../errors.ts'
 import type { FileDesk, StoredFile } from '../../service.ts'
-import { exactly, json, ref } from '../answer.ts'
+import { exactly, json, oneOfTexts, ref } from '../answer.ts'
 import { audit } from '../audit-entry.ts'
 import { byteRange } from '../byte-range.ts'
 import type { App, HttpDeps } from '../http-deps.ts'
 import { openStreams } from '../open-stream.ts'
-import { listPage, listQuery } from './list-page.ts'
+import { listPage, listQuery, unknownCursor } from './list-page.ts'
+import { compileParamCheck } from './param-check.ts'
 import { ALWAYS, listOf, OPENAI_FILE, OPENAI_FILE_DELETED, type OpenAiFile, openAiProblem } from './schema.ts'
 import { receiveUpload } from './upload-form.ts'
 
 const LIMITS = { default: 10_000, maximum: 10_000 } as const
 /** Files that are asked of the store at once. */
 const PAGE = 500
+
+/** Ids of files, which sort by when they were made. */
+const FILE_ID = /^file_[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
 const BY_ID = exactly({ id: Type.String() })
 const NOT_FOUND = openAiProblem('There is no such file.')
@@ -79,16 +83,17 @@ function addLists(app: App, { service }: HttpDeps): void {
     '/v1/files',
     {
       config: { scope: 'read', errors },
+      validatorCompiler: compileParamCheck,
       schema: {
         operationId: 'listOpenAiFiles',
         summary: 'Files, newest first',
         tags: ['openai'],
         querystring: exactly({
           ...listQuery(LIMITS),
-          order: Type.Optional(
-            Type.String({ pattern: '^(asc|desc)$', description: '`asc` or `desc`, by when they were made.' }),
+          order: Type.Optional(oneOfTexts(['asc', 'desc'], { description: 'By when they were made.' })),
+          purpose: Type.Optional(
+            Type.String({ minLength: 1, description: 'Only those of it: `batch` or `batch_output`.' }),
           ),
-          purpose: Type.Optional(Type.String({ maxLength: 64 })),
         }),
         response: {
           ...ALWAYS,
@@ -98,9 +103,10 @@ function addLists(app: App, { service }: HttpDeps): void {
       },
     },
     async ({ principal, query }) => {
-      const limit = query.limit ?? LIMITS.default
-      const order = query.order === 'asc' ? 'asc' : 'desc'
-      const found = await listFiles(service.files(principal.tenantNo), { ...query, order }, limit + 1)
+      const { limit = LIMITS.default, after } = query
+      // Its file may be gone: whoever deletes page by page goes on all the same.
+      if (after !== undefined && !FILE_ID.test(after)) throw unknownCursor('file')
+      const found = await listFiles(service.files(principal.tenantNo), query, limit + 1)
       return listPage(found.map(fileJson), limit)
     },
   )
@@ -197,9 +203,15 @@ async function findFile(files: FileDesk, id: string): Promise<StoredFile> {
   return file
 }
 
+interface FileQuery {
+  readonly after?: string
+  readonly order?: 'asc' | 'desc'
+  readonly purpose?: string
+}
+
 async function listFiles(
   files: FileDesk,
-  { after, order, purpose }: { readonly after?: string; readonly order: 'asc' | 'desc'; readonly purpose?: string },
+  { after, order = 'desc', purpose }: FileQuery,
   limit: number,
 ): Promise<readonly StoredFile[]> {
   const found: StoredFile[] = []

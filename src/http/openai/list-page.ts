@@ -1,4 +1,6 @@
 import { Type } from 'typebox'
+import type { SluiceError } from '../../errors.ts'
+import { invalidParam } from './openai-error.ts'
 
 /** The questions of OpenAI's lists. */
 export function listQuery(limits: { readonly default: number; readonly maximum: number }) {
@@ -6,6 +8,11 @@ export function listQuery(limits: { readonly default: number; readonly maximum: 
     after: Type.Optional(Type.String({ maxLength: 64, description: 'The id of the last item of the page before.' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, ...limits })),
   }
+}
+
+/** The refusal of an `after` that names nothing of this list. */
+export function unknownCursor(what: string): SluiceError {
+  return invalidParam('after', `Invalid 'after': there is no such ${what} here.`)
 }
 
 /** A page as OpenAI's clients walk it; `found` holds one item more than asked for, where there are more. */

@@ -1,5 +1,6 @@
 import type { App, HttpDeps } from '../http-deps.ts'
 import { batchRoutes } from './batch-routes.ts'
+import { elsewhereRoutes } from './elsewhere.ts'
 import { fileRoutes } from './file-routes.ts'
 import { modelRoutes } from './model-routes.ts'
 import { OPENAI_SCHEMAS } from './schema.ts'
@@ -10,4 +11,5 @@ export async function openAiRoutes(app: App, deps: HttpDeps): Promise<void> {
   await fileRoutes(app, deps)
   batchRoutes(app, deps)
   modelRoutes(app, deps)
+  elsewhereRoutes(app)
 }

@@ -3,6 +3,9 @@ import { exactly, json, nullable, oneOfTexts, ref } from '../answer.ts'
 
 /** OpenAI's objects, as this server gives them. Names and shapes are those of the `openai` package, 7.57. */
 
+/** For how long callers may have files kept, seconds. */
+export const EXPIRES_S = { minimum: 3_600, maximum: 2_592_000 } as const
+
 const seconds = (description: string) => Type.Integer({ description: `${description} Unix time, seconds.` })
 
 export const OPENAI_ERROR = exactly(
@@ -52,6 +55,9 @@ export const OPENAI_BATCH = exactly(
     errors: nullable(exactly({ object: Type.Literal('list'), data: Type.Array(BATCH_ERROR) })),
     input_file_id: Type.String(),
     completion_window: Type.String(),
+    model: Type.Optional(
+      Type.String({ description: 'As its requests name it; absent where the first one names none.' }),
+    ),
     status: oneOfTexts([
       'validating',
       'failed',

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { SluiceError } from '../../errors.ts'
 import type { FileDesk, StoredFile } from '../../service.ts'
 import { invalidParam } from './openai-error.ts'
+import { EXPIRES_S } from './schema.ts'
 
 /** The purposes of files that are of any use here: OpenAI has more. */
 const PURPOSE = 'batch'
@@ -11,7 +12,7 @@ const NAME_CHARS = 255
 const SECOND_MS = 1_000
 const DAY_S = 86_400
 /** How long OpenAI keeps the files of batches where nobody says, and what it lets callers say, seconds. */
-const KEPT_S = { default: 30 * DAY_S, least: 3_600, most: 30 * DAY_S } as const
+const KEPT_S = { default: 30 * DAY_S, least: EXPIRES_S.minimum, most: EXPIRES_S.maximum } as const
 
 /** Bytes of the fields of a form beside its file. */
 const FIELD_LIMITS = { fields: 8, fieldSize: 1_024, files: 1, parts: 10, headerPairs: 100 } as const
@@ -30,17 +31,17 @@ export interface Upload {
  * nothing. Throws SluiceError `request_invalid` for forms that are none, `file_too_large`.
  */
 export async function receiveUpload(request: FastifyRequest, files: FileDesk, upload: Upload): Promise<StoredFile> {
-  const { id, maxBytes, nowMs } = upload
+  const { id, maxBytes } = upload
   const fields = new Map<string, string>()
   let received: StoredFile | null = null
   try {
     for await (const part of asSent(request.parts({ limits: { ...FIELD_LIMITS, fileSize: maxBytes + 1 } }))) {
-      if (part.type === 'field') fields.set(part.fieldname, String(part.value))
+      if (part.type === 'field') addField(fields, part.fieldname, String(part.value))
       else received = await receiveFile(part, files, upload, received)
     }
     if (received === null) throw invalidParam('file', "Missing required parameter: 'file'.")
     refusePurpose(fields.get('purpose'))
-    await files.expireAt(id, nowMs + keptSeconds(fields) * SECOND_MS)
+    await files.expireAt(id, received.createdAtMs + keptSeconds(fields) * SECOND_MS)
     return await files.finish(id, { bytes: received.bytes, sha256: null })
   } catch (error) {
     // What is still to come of the form is let go: its sender can hear the answer then.
@@ -48,6 +49,14 @@ export async function receiveUpload(request: FastifyRequest, files: FileDesk, up
     await files.remove(id).catch(unlessMissing)
     throw error
   }
+}
+
+const [ANCHOR, SECONDS] = ['expires_after[anchor]', 'expires_after[seconds]'] as const
+const FIELDS: readonly string[] = ['purpose', ANCHOR, SECONDS]
+
+function addField(fields: Map<string, string>, name: string, value: string): void {
+  if (!FIELDS.includes(name)) throw invalidParam(name, `Unknown parameter: '${name}'.`)
+  fields.set(name, value)
 }
 
 async function receiveFile(
@@ -90,14 +99,15 @@ function refusePurpose(purpose: string | undefined): void {
 }
 
 function keptSeconds(fields: ReadonlyMap<string, string>): number {
-  const [anchor, seconds] = [fields.get('expires_after[anchor]'), fields.get('expires_after[seconds]')]
+  const [anchor, seconds] = [fields.get(ANCHOR), fields.get(SECONDS)]
   if (anchor === undefined && seconds === undefined) return KEPT_S.default
-  if (anchor !== 'created_at') throw invalidParam('expires_after.anchor', "Invalid value: supported is 'created_at'.")
+  if (anchor !== 'created_at')
+    throw invalidParam('expires_after.anchor', "Invalid 'expires_after.anchor': it must be created_at.")
   const kept = Number(seconds)
   if (Number.isInteger(kept) && kept >= KEPT_S.least && kept <= KEPT_S.most) return kept
   throw invalidParam(
     'expires_after.seconds',
-    `Invalid value: expected an integer from ${KEPT_S.least} to ${KEPT_S.most}.`,
+    `Invalid 'expires_after.seconds': it must be an integer from ${KEPT_S.least} to ${KEPT_S.most}.`,
   )
 }
 

@@ -10,6 +10,7 @@ import { routes } from './0008-routes.ts'
 import { outbox } from './0009-outbox.ts'
 import { service } from './0010-service.ts'
 import { shares } from './0011-shares.ts'
+import { openAiFiles } from './0012-openai-files.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -42,4 +43,6 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0010_service', oldestLevel: 10, make: service },
   // An older worker would begin jobs whose tenant runs as many as it may.
   { name: '0011_shares', oldestLevel: 11, make: shares },
+  // An older worker would write files that stay, where their batch wants them gone in time.
+  { name: '0012_openai_files', oldestLevel: 12, make: openAiFiles },
 ]

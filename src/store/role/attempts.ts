@@ -1,7 +1,7 @@
 import type { KnownAttempt } from '../../domain/attempt.ts'
 import type { ChunkRef } from '../../domain/chunk.ts'
 import type { Ledger } from '../../domain/ledger.ts'
-import type { StoredAttempt } from '../../domain/stored.ts'
+import type { RowTokens, StoredAttempt } from '../../domain/stored.ts'
 
 /** Where an attempt stands in the ledger's order. */
 export type AttemptPlace = Pick<StoredAttempt, 'chunkNo' | 'id'>
@@ -11,6 +11,8 @@ export interface Attempts {
   ofChunk(ref: ChunkRef, round: number): Promise<ReadonlyMap<number, readonly KnownAttempt[]>>
   /** All attempts of one row, oldest first. */
   ofRow(jobNo: number, rowIndex: number): Promise<readonly StoredAttempt[]>
+  /** Tokens read from and written to a cache, and thoughts, of all rows of the chunks `from` to `to` (both included), row by row and round by round. */
+  tokensOf(jobNo: number, chunks: { readonly from: number; readonly to: number }): Promise<readonly RowTokens[]>
   /** The ledger's sums for a job, for the report and for checks; `Costs.ofJob` says what they are read from. */
   ledger(jobNo: number): Promise<Ledger>
   /** The ledger as it stands, chunk by chunk and in each oldest first, for export. `after`: the last one of the page before. */

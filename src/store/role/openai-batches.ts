@@ -26,6 +26,10 @@ export interface NewOpenAiBatch {
   /** `/v1/chat/completions` or `/v1/responses`. */
   readonly endpoint: string
   readonly completionWindow: string
+  /** As its first request names it; `null`: that names none. */
+  readonly model: string | null
+  /** For how long its files are kept, from when each was made; `null`: until they are deleted. */
+  readonly filesKeptMs: number | null
   /** A JSON object of texts; `null`: none. */
   readonly metadata: string | null
   /** A `NoticeTarget` as JSON: who hears of its end; `null`: nobody. */
