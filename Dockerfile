@@ -19,7 +19,7 @@ COPY --from=build /src/deploy/docker/health.mjs ./
 # Nothing is kept in the container: state is in the database and the object storage.
 USER node
 WORKDIR /work
-EXPOSE 4777
+EXPOSE 4777 9464
 # Of a server by /livez, of a worker by its health file (/tmp/health).
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["node", "/sluice/health.mjs"]
 ENTRYPOINT ["node", "/sluice/bin/sluice.js"]

@@ -57,6 +57,8 @@ export interface EventMap {
   'chunk.released': ChunkRef
   /** Its epoch had passed: another worker has it. */
   'chunk.stale': ChunkRef
+  /** It was given up, since its workers died over it: after the commit that made dead letters of its `rows` that had no outcome. */
+  'chunk.failed': ChunkRef & OfJob & { readonly rows: number }
   /** After the commit that holds the attempt. */
   'attempt.ended': AttemptEnd
   /** After the commit that holds the outcomes. */
@@ -76,6 +78,8 @@ export interface EventMap {
     readonly startedAtMs: number | null
     readonly endedAtMs: number
     readonly counters: Counters
+    /** Rows that this end has cancelled: nobody else tells of them. */
+    readonly cancelled: number
   }
   'limit.signal': { readonly account: string; readonly signal: LimitSignal }
   'limit.changed': { readonly account: string; readonly concurrency: number; readonly reason: string }

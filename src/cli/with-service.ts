@@ -2,6 +2,7 @@ import { NOTHING_ALLOWED } from '../domain/allowance.ts'
 import type { Tenant } from '../domain/tenant.ts'
 import { type ExitCode, SluiceError } from '../errors.ts'
 import type { Service } from '../service.ts'
+import type { Deed } from '../store/role/audit.ts'
 import type { CommandContext } from './context.ts'
 
 /** Opens the service for what is done about tenants, keys and the audit log, and closes it again, whatever becomes of that. */
@@ -32,11 +33,10 @@ export async function tenantNames(service: Service): Promise<ReadonlyMap<number,
 /** The tenant that is always there. */
 export const DEFAULT_TENANT_NAME = 'default'
 
-/** Writes down what this command did to a tenant, or to something of it. `detail`: never a key. */
-export async function noteDone(
-  service: Service,
+/** What this command does to a tenant, or to something of it, as the audit log has it. `detail`: never a key. */
+export function deedOf(
   { deps }: CommandContext,
-  did: { readonly tenantNo: number; readonly action: string; readonly subject: string; readonly detail: string | null },
-): Promise<void> {
-  await service.audit.add({ ...did, actor: 'cli', atMs: deps.runtime.now() })
+  did: { readonly action: string; readonly subject: string; readonly detail: string | null },
+): Deed {
+  return { ...did, actor: 'cli', atMs: deps.runtime.now() }
 }

@@ -1,6 +1,6 @@
-import type { AddressInfo } from 'node:net'
 import { SluiceError } from '../errors.ts'
 import type { App, HttpDeps } from './http-deps.ts'
+import { type Listening, listenAt } from './listen.ts'
 import { isLoopback } from './local.ts'
 import { refuseSlowSenders } from './slow-senders.ts'
 
@@ -14,11 +14,7 @@ const PROBE_MS = 60_000
 const SWEEP_MS = 100
 
 /** A server that listens. */
-export interface RunningServer {
-  readonly host: string
-  readonly port: number
-  /** Where this machine reaches it. */
-  readonly url: string
+export interface RunningServer extends Listening {
   /**
    * Takes no more connections, lets the requests under way end within the configured time, then ends them; at once when `abandon` aborts. Returns how
    * many connections had to be cut.
@@ -41,15 +37,12 @@ export async function startServer(app: App, deps: HttpDeps): Promise<RunningServ
   server.maxConnections = config.limits.connections
   server.on('connection', (socket) => socket.setKeepAlive(true, PROBE_MS))
   const stopLooking = refuseSlowSenders(server, runtime)
-  await app.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
+  const listening = await listenAt(app, config, 'Choose another with --port and --host.').catch((error: unknown) => {
     stopLooking()
-    throw cannotListen(error, config)
+    throw error
   })
-  const { address: host, port } = server.address() as AddressInfo
   return Object.freeze({
-    host,
-    port,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ...listening,
     async drain(abandon: AbortSignal) {
       stopLooking()
       return drain(app, deps, abandon)
@@ -87,13 +80,4 @@ async function refuseStrangers({ config, service, runtime }: HttpDeps): Promise<
       hint: 'Make one with `sluice key create`, configure jwt, or listen on 127.0.0.1.',
     },
   )
-}
-
-function cannotListen(error: unknown, { host, port }: { readonly host: string; readonly port: number }): SluiceError {
-  const { code, message } = error as NodeJS.ErrnoException
-  const why = code === 'EADDRINUSE' ? 'something else listens there' : message
-  return new SluiceError('usage', `the server cannot listen on ${host}, port ${port}: ${why}`, {
-    hint: 'Choose another with --port and --host.',
-    cause: error,
-  })
 }

@@ -1,8 +1,9 @@
 import type { Chunk } from '../domain/chunk.ts'
-import type { Job } from '../domain/job.ts'
+import type { Counters, Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { changeAndTell } from './change-and-tell.ts'
 import type { JobDeps } from './job-deps.ts'
+import { tellEnd } from './tell-end.ts'
 
 /** Chunks looked at in one go. */
 const PAGE = 100
@@ -13,12 +14,13 @@ const PAGE = 100
  */
 export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
   const { store, queue, runtime } = deps
+  const { counters: before } = await store.jobs.progress(job.jobNo)
   await store.write(async (tx) => {
     await store.chunks.takeBack(tx, job.jobNo)
     await queue.purge(tx, job.jobNo)
   })
   // An intake in another process may add chunks until the job is over.
-  while (!(await endWhereClosed(deps, job))) {
+  while (!(await endWhereClosed(deps, job, before))) {
     for (let from = 0; ; ) {
       const chunks = await store.chunks.list(job.jobNo, from, PAGE)
       for (const chunk of chunks) {
@@ -36,9 +38,9 @@ export async function cancelOpenChunks(deps: JobDeps, job: Job): Promise<void> {
 }
 
 /** Makes the job `cancelled` if none of its chunks is open, also if an intake adds some at this moment. */
-async function endWhereClosed(deps: JobDeps, job: Job): Promise<boolean> {
+async function endWhereClosed(deps: JobDeps, job: Job, before: Counters): Promise<boolean> {
   const { store, runtime } = deps
-  return store.write(async (tx) => {
+  const { changed, over } = await store.write(async (tx) => {
     const changed = await changeAndTell(deps, tx, job, ['created', 'queued', 'running', 'paused'], {
       to: 'cancelled',
       reason: null,
@@ -46,8 +48,10 @@ async function endWhereClosed(deps: JobDeps, job: Job): Promise<boolean> {
       closed: true,
       atMs: runtime.now(),
     })
-    return changed || ((await store.jobs.getByNo(job.jobNo))?.openChunks ?? 0) === 0
+    return { changed, over: changed || ((await store.jobs.getByNo(job.jobNo))?.openChunks ?? 0) === 0 }
   })
+  if (changed) await tellEnd(deps, job.jobNo, before)
+  return over
 }
 
 /** The chunk's rows without an outcome. Where the snapshot is damaged they go by their index: a job can be cancelled all the same. */

@@ -6,6 +6,7 @@ import { cancelOpenChunks } from './cancel.ts'
 import { changeAndTell } from './change-and-tell.ts'
 import { enqueueFinalizer, enqueueIntake, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
+import { tellEnd } from './tell-end.ts'
 import { purgeIdle, unlessFetched } from './unless-fetched.ts'
 
 /** States in which a job has not stood still. */
@@ -53,6 +54,7 @@ async function makePause(deps: JobDeps, job: Job, ends: boolean): Promise<void> 
       })
       if (!changed) throw new Withdrawn()
     })
+    if (ends) await tellEnd(deps, job.jobNo)
   } catch (error) {
     if (!(error instanceof Withdrawn)) throw error
   }

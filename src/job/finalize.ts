@@ -5,6 +5,7 @@ import { SluiceError } from '../errors.ts'
 import { changeAndTell } from './change-and-tell.ts'
 import { admitWaiting } from './control.ts'
 import type { JobDeps } from './job-deps.ts'
+import { tellEnd } from './tell-end.ts'
 
 /**
  * Ends a round whose rows all have outcomes: writes the results where the spec says, measures the gates, and makes the job `completed` or
@@ -46,6 +47,7 @@ export async function finalize(deps: JobDeps, jobNo: number, round: number, sign
     })
   })
   if (!changed) return
+  await tellEnd(deps, jobNo)
   await admitWaiting(deps, job.tenantNo)
   await deps.keepReport(job)
   // Whose results they are besides is known for sure only now. What a crash leaves here, a batcher finds.

@@ -4,6 +4,7 @@ import type { Job } from '../domain/job.ts'
 import type { NanoUsd } from '../domain/money.ts'
 import type { Row } from '../domain/row.ts'
 import type { Spec } from '../domain/spec.ts'
+import type { Events } from '../events.ts'
 import type { Queue } from '../queue/queue.ts'
 import type { Runtime } from '../runtime.ts'
 import type { Store } from '../store/store.ts'
@@ -14,6 +15,8 @@ export interface JobDeps {
   readonly queue: Queue
   readonly blob: Pick<Blob, 'removeAll'>
   readonly runtime: Runtime
+  /** Hears what came of it in this process. @default nobody does */
+  readonly events?: Pick<Events, 'emit'>
   /** Whether a worker's process is known to be dead. */
   readonly isGone: (workerId: string) => Promise<boolean>
   readonly readRows: (job: Job, chunk: Chunk) => Promise<readonly Row[]>

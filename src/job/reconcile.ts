@@ -7,6 +7,7 @@ import { changeAndTell } from './change-and-tell.ts'
 import { fulfilWish, mendQueue } from './control.ts'
 import { enqueueFinalizer } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
+import { tellEnd } from './tell-end.ts'
 
 /** Jobs that one turn looks at: a long list is gone through over several turns, and begun again. */
 const PAGE = 200
@@ -85,13 +86,17 @@ async function failChunk(deps: JobDeps, task: Task & { readonly kind: 'chunk' })
   const { chunk, job } = claimed
   const pending = await pendingRows(deps, job, chunk)
   const { message } = failure('chunk_failed', 'the workers that took this chunk up died again and again')
-  await store.write(async (tx) => {
+  const result = await store.write(async (tx) => {
     const result = await store.chunks.fail(tx, chunk, message, pending, runtime.now())
     if (result === 'last') await enqueueFinalizer(deps, tx, job)
-    if (result !== 'completed') return
+    if (result !== 'completed') return result
     const { refs, priority } = await store.chunks.nextReady(tx, job.jobNo, 1)
     await deps.queue.enqueue(tx, chunkMessages(refs, job.tenantNo, priority ?? (await deps.specOf(job)).priority))
+    return result
   })
+  if (result === 'stale') return
+  const { jobNo, id: jobId, tenantNo } = job
+  deps.events?.emit('chunk.failed', { jobNo, jobId, tenantNo, chunkNo: chunk.chunkNo, rows: pending.length })
 }
 
 /** A round whose end kills its workers: the job fails, its rows' outcomes stay. */
@@ -99,7 +104,7 @@ async function failRound(deps: JobDeps, task: Task & { readonly kind: 'finalize'
   const { store, runtime } = deps
   const job = await store.jobs.getByNo(task.jobNo)
   if (job?.round !== task.round) return
-  await store.write((tx) =>
+  const changed = await store.write((tx) =>
     changeAndTell(deps, tx, job, ['finalizing'], {
       to: 'failed',
       reason: 'error',
@@ -107,4 +112,5 @@ async function failRound(deps: JobDeps, task: Task & { readonly kind: 'finalize'
       atMs: runtime.now(),
     }),
   )
+  if (changed) await tellEnd(deps, job.jobNo)
 }

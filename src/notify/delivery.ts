@@ -5,14 +5,19 @@ import type { NoticeVerdict, Outbox } from '../store/role/outbox.ts'
 import type { Post } from './post.ts'
 import { PrivateAddress } from './public-address.ts'
 import { signedHeaders, UnusableSecret } from './sign.ts'
+import { createUnderWay, targetOf } from './under-way.ts'
 import { type Answer, answered, failed, isLastFailure, unsent, verdictOf } from './verdict.ts'
 
 /** An attempt that has no answer by then has failed. */
 const ANSWER_MS = 15_000
 /** By then whoever has claimed a notice has written down what came of it, or is dead. */
 const CLAIM_MS = 60_000
-/** Notices that are sent at the same time. */
-const AT_ONCE = 16
+/** Notices that are sent at the same time; to one target, and from when on a tenant is to wait for its turn. */
+const AT_ONCE = 32
+const PER_TARGET = 4
+const PER_TENANT = 16
+/** How often it is looked for what has become due while others are waited for. */
+const LOOK_MS = 1_000
 
 export interface DeliveryDeps {
   readonly outbox: Outbox
@@ -34,18 +39,37 @@ export interface Delivery {
 
 /** Creates the delivery of one process. */
 export function createDelivery(deps: DeliveryDeps): Delivery {
-  const { outbox, runtime } = deps
+  const { runtime } = deps
   return Object.freeze({
     async deliverDue(signal: AbortSignal) {
+      const underWay = createUnderWay((notice) => deliver(deps, notice, signal), runtime)
       for (let sent = 0; ; ) {
-        if (signal.aborted) return sent
-        const now = runtime.now()
-        const claimed = await outbox.claim(now, now + CLAIM_MS, AT_ONCE)
-        await Promise.all(claimed.map((notice) => deliver(deps, notice, signal)))
+        const beside = underWay.look()
+        const isOver = signal.aborted || underWay.isBroken
+        const claimed = isOver ? [] : await claimMore(deps, beside).catch(underWay.breakOff)
+        underWay.begin(claimed)
         sent += claimed.length
-        if (claimed.length < AT_ONCE) return sent
+        if (claimed.length + beside.length > 0) await underWay.ended(LOOK_MS)
+        else {
+          underWay.throwIfBroken()
+          return sent
+        }
       }
     },
+  })
+}
+
+/** What is due and has room beside what is under way: an address that hangs keeps nobody else from theirs. */
+async function claimMore({ outbox, runtime }: DeliveryDeps, underWay: readonly Notice[]): Promise<readonly Notice[]> {
+  const room = AT_ONCE - underWay.length
+  if (room <= 0) return []
+  const byTenant = Map.groupBy(underWay, ({ tenantNo }) => tenantNo)
+  const now = runtime.now()
+  return await outbox.claim(now, now + CLAIM_MS, room, {
+    perTarget: PER_TARGET,
+    perTenant: PER_TENANT,
+    busyTargets: [...Map.groupBy(underWay, targetOf).values()].map(([first]) => first as Notice),
+    busyTenants: [...byTenant].filter(([, notices]) => notices.length >= PER_TENANT).map(([tenantNo]) => tenantNo),
   })
 }
 

@@ -1,13 +1,13 @@
+import type { Kysely } from 'kysely'
+import type { AuditEntry } from '../domain/access.ts'
 import type { StoreDatabase } from './database.ts'
 import type { Audit } from './role/audit.ts'
+import type { Database } from './schema.ts'
 
 /** Who did what, in the order in which it was written. */
 export function auditRole({ reader, write, handle }: StoreDatabase): Audit {
   return Object.freeze({
-    async add({ tenantNo, actor, action, subject, detail, atMs }) {
-      const row = { tenant_no: tenantNo, actor, action, subject, detail, at_ms: atMs }
-      await write((tx) => handle(tx).insertInto('audit').values(row).execute())
-    },
+    add: (entry) => write((tx) => addAudit(handle(tx), entry)),
 
     async list(tenantNo, { limit, before, subject }) {
       const rows = await reader
@@ -30,4 +30,10 @@ export function auditRole({ reader, write, handle }: StoreDatabase): Audit {
       }))
     },
   } satisfies Audit)
+}
+
+/** Writes an entry down, in the transaction of what it tells of. */
+export async function addAudit(db: Kysely<Database>, entry: AuditEntry): Promise<void> {
+  const { tenantNo, actor, action, subject, detail, atMs } = entry
+  await db.insertInto('audit').values({ tenant_no: tenantNo, actor, action, subject, detail, at_ms: atMs }).execute()
 }

@@ -1,4 +1,5 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
+import { TERMINAL_STATES } from '../domain/job.ts'
 import type { FilePart, StoredFile } from '../domain/stored-file.ts'
 import type { StoreDatabase } from './database.ts'
 import type { FileEnd, FilePage, Files } from './role/files.ts'
@@ -62,6 +63,25 @@ export function filesRole(database: StoreDatabase): Files {
         .selectAll()
         .where('expires_at_ms', '<', nowMs)
         .orderBy('expires_at_ms')
+        .limit(limit)
+        .execute()
+      return rows.map(fileOf)
+    },
+
+    async spentInputs(limit) {
+      const rows = await reader
+        .selectFrom('files')
+        .innerJoin('jobs', (join) =>
+          // The file of a job that is to be uploaded is called as the job is.
+          join
+            .on(sql<string>`'job_' || substr(files.file_id, 6)`, '=', sql.ref('jobs.id'))
+            .onRef('jobs.tenant_no', '=', 'files.tenant_no'),
+        )
+        .selectAll('files')
+        // By tenants, of whom there are few: so the index is of use in which the files of each stand by purpose.
+        .where('files.tenant_no', 'in', reader.selectFrom('tenants').select('tenants.tenant_no'))
+        .where('files.purpose', '=', 'input')
+        .where(({ eb, or }) => or([eb('jobs.manifest_closed', '=', 1), eb('jobs.state', 'in', TERMINAL_STATES)]))
         .limit(limit)
         .execute()
       return rows.map(fileOf)

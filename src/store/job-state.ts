@@ -68,6 +68,18 @@ export async function beginJob(db: Kysely<Database>, jobNo: number, begin: JobBe
   return true
 }
 
+/** Replaces the submission of a job that waits to be begun. `false`: it does not. */
+export async function resubmitJob(db: Kysely<Database>, jobNo: number, submission: string): Promise<boolean> {
+  const { numUpdatedRows } = await db
+    .updateTable('jobs')
+    .set({ submission })
+    .where('job_no', '=', jobNo)
+    .where('state', '=', 'created')
+    .where('begun_at_ms', 'is', null)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows > 0n
+}
+
 /** Opens round `round.round` on a job that is over and stands in the round before it: `queued`. `false`: it is not over, in another round, or dropped. */
 export async function openRound(db: Kysely<Database>, jobNo: number, round: NewRound): Promise<boolean> {
   const job = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirst()

@@ -7,7 +7,7 @@ import { countersOf, sumOfCounters } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
 import { CONTROL_COLUMNS, controlOf, jobOf } from './job-record.ts'
-import { beginJob, changeState, insertRound, openRound } from './job-state.ts'
+import { beginJob, changeState, insertRound, openRound, resubmitJob } from './job-state.ts'
 import type { JobProgress, Jobs, NewJob } from './role/jobs.ts'
 import type { JobsTable } from './schema.ts'
 import { capsOf } from './tenant-caps.ts'
@@ -20,6 +20,7 @@ export function jobsRole(database: StoreDatabase, version: string): Jobs {
     ...reading(database),
     create: (job) => createJob(database, job, version),
     begin: (tx, jobNo, begin) => beginJob(handle(tx), jobNo, begin),
+    resubmit: (jobNo, submission) => database.write((tx) => resubmitJob(handle(tx), jobNo, submission)),
     lock: database.lockJob,
     admit: (tx, jobNo, priority) => admitJob(handle(tx), jobNo, priority),
     change: (tx, jobNo, from, change) => changeState(handle(tx), jobNo, from, change),

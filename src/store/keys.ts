@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import type { ApiKey, Scope } from '../domain/access.ts'
+import { addAudit } from './audit.ts'
 import type { StoreDatabase } from './database.ts'
 import type { Keys } from './role/keys.ts'
 import type { ApiKeysTable } from './schema-service.ts'
@@ -10,9 +11,9 @@ const TOUCH_MS = 60_000
 /** API keys, of whose secrets only hashes are there. */
 export function keysRole({ reader, write, aside, handle }: StoreDatabase): Keys {
   return Object.freeze({
-    async add(key) {
-      await write((tx) =>
-        handle(tx)
+    async add(key, deed) {
+      await write(async (tx) => {
+        await handle(tx)
           .insertInto('api_keys')
           .values({
             key_id: key.id,
@@ -23,8 +24,9 @@ export function keysRole({ reader, write, aside, handle }: StoreDatabase): Keys 
             created_at_ms: key.createdAtMs,
             expires_at_ms: key.expiresAtMs,
           })
-          .execute(),
-      )
+          .execute()
+        if (deed !== undefined) await addAudit(handle(tx), { ...deed, tenantNo: key.tenantNo })
+      })
     },
 
     async find(id) {
@@ -38,16 +40,19 @@ export function keysRole({ reader, write, aside, handle }: StoreDatabase): Keys 
       return rows.map(keyOf)
     },
 
-    revoke: (tenantNo, id, atMs) =>
+    revoke: (tenantNo, id, atMs, deed) =>
       write(async (tx) => {
-        const { numUpdatedRows } = await handle(tx)
+        const revoked = await handle(tx)
           .updateTable('api_keys')
           .set({ revoked_at_ms: atMs })
           .where('key_id', '=', id)
           .where('revoked_at_ms', 'is', null)
           .$if(tenantNo !== null, (update) => update.where('tenant_no', '=', tenantNo))
-          .executeTakeFirstOrThrow()
-        return numUpdatedRows > 0n
+          .returning('tenant_no')
+          .executeTakeFirst()
+        if (revoked !== undefined && deed !== undefined)
+          await addAudit(handle(tx), { ...deed, tenantNo: revoked.tenant_no })
+        return revoked !== undefined
       }),
 
     async touch(id, atMs) {

@@ -1,7 +1,7 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { NewNotice, Notice, NoticeTarget } from '../domain/notice.ts'
 import type { StoreDatabase } from './database.ts'
-import type { NoticeVerdict, Outbox } from './role/outbox.ts'
+import type { NoticeVerdict, Outbox, Turns } from './role/outbox.ts'
 import type { Database } from './schema.ts'
 import type { OutboxTable } from './schema-outbox.ts'
 
@@ -19,17 +19,13 @@ export function outboxRole(database: StoreDatabase): Outbox {
         await insert.onConflict((conflict) => conflict.doNothing()).execute()
       }),
 
-    async claim(nowMs, untilMs, limit) {
+    async claim(nowMs, untilMs, limit, turns) {
+      const longestDue = (db: Kysely<Database>) =>
+        dueAt(db, nowMs).select('message_id').orderBy('next_at_ms').limit(limit)
       const due = (db: Kysely<Database>) =>
-        db
-          .selectFrom('outbox')
-          .select('message_id')
-          .where('state', '=', sql.lit('due'))
-          .where('next_at_ms', '<=', nowMs)
-          .orderBy('next_at_ms')
-          .limit(limit)
+        turns === undefined ? longestDue(db) : inTurn(db, nowMs, turns).limit(limit)
       // Looked at every second, and empty as a rule: a transaction for that would hold up others.
-      if ((await due(reader).limit(1).executeTakeFirst()) === undefined) return []
+      if ((await longestDue(reader).limit(1).executeTakeFirst()) === undefined) return []
       const claimed = await write((tx) =>
         handle(tx)
           .updateTable('outbox')
@@ -99,6 +95,46 @@ export function outboxRole(database: StoreDatabase): Outbox {
         return numUpdatedRows > 0n
       }),
   } satisfies Outbox)
+}
+
+function dueAt(db: Kysely<Database>, nowMs: number) {
+  return db.selectFrom('outbox').where('state', '=', sql.lit('due')).where('next_at_ms', '<=', nowMs)
+}
+
+/** Of each target the longest due, of each tenant the longest due of these; the first of every tenant, then the second, … */
+function inTurn(db: Kysely<Database>, nowMs: number, { perTarget, perTenant, busyTargets, busyTenants }: Turns) {
+  const byTarget = dueAt(db, nowMs)
+    .select(['message_id', 'tenant_no', 'next_at_ms'])
+    .select(({ fn }) =>
+      fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy(['tenant_no', 'target']).orderBy('next_at_ms').orderBy('message_id'))
+        .as('nth_there'),
+    )
+    .where(({ eb, and, not }) =>
+      and(
+        busyTargets.map(({ tenantNo, target }) =>
+          not(and([eb('tenant_no', '=', tenantNo), eb('target', '=', JSON.stringify(target))])),
+        ),
+      ),
+    )
+    .$if(busyTenants.length > 0, (query) => query.where('tenant_no', 'not in', busyTenants))
+  const byTenant = db
+    .selectFrom(byTarget.as('there'))
+    .select(['message_id', 'next_at_ms'])
+    .select(({ fn }) =>
+      fn
+        .agg<number>('row_number')
+        .over((over) => over.partitionBy('tenant_no').orderBy('next_at_ms').orderBy('message_id'))
+        .as('nth_of_tenant'),
+    )
+    .where('nth_there', '<=', perTarget)
+  return db
+    .selectFrom(byTenant.as('fair'))
+    .select('message_id')
+    .where('nth_of_tenant', '<=', perTenant)
+    .orderBy('nth_of_tenant')
+    .orderBy('next_at_ms')
 }
 
 async function putNotices(db: Kysely<Database>, ...[job, notices, atMs]: PutArguments): Promise<void> {

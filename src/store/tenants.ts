@@ -1,5 +1,6 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { Tenant, TenantCaps } from '../domain/tenant.ts'
+import { addAudit } from './audit.ts'
 import type { StoreDatabase } from './database.ts'
 import type { Tenants } from './role/tenants.ts'
 import type { Database } from './schema.ts'
@@ -10,7 +11,12 @@ import { CAP_COLUMN, type CapColumns, capsOf } from './tenant-caps.ts'
 export function tenantsRole({ reader, write, handle }: StoreDatabase): Tenants {
   const tenants = () => reader.selectFrom('tenants').selectAll()
   return Object.freeze({
-    add: (name, caps, atMs) => write((tx) => addTenant(handle(tx), name, caps, atMs)),
+    add: (name, caps, atMs, deed) =>
+      write(async (tx) => {
+        const tenant = await addTenant(handle(tx), name, caps, atMs)
+        if (tenant !== null && deed !== undefined) await addAudit(handle(tx), { ...deed, tenantNo: tenant.tenantNo })
+        return tenant
+      }),
 
     async get(tenantNo) {
       const row = await tenants().where('tenant_no', '=', tenantNo).executeTakeFirst()
@@ -24,7 +30,7 @@ export function tenantsRole({ reader, write, handle }: StoreDatabase): Tenants {
       return (await tenants().orderBy('name').execute()).map(tenantOf)
     },
 
-    set: (tenantNo, caps) =>
+    set: (tenantNo, caps, deed) =>
       write(async (tx) => {
         const { numUpdatedRows } = await handle(tx)
           .updateTable('tenants')
@@ -32,7 +38,9 @@ export function tenantsRole({ reader, write, handle }: StoreDatabase): Tenants {
           .set({ name: sql`name`, ...columnsOf(caps) })
           .where('tenant_no', '=', tenantNo)
           .executeTakeFirstOrThrow()
-        return numUpdatedRows > 0n
+        const changed = numUpdatedRows > 0n
+        if (changed && deed !== undefined) await addAudit(handle(tx), { ...deed, tenantNo })
+        return changed
       }),
   } satisfies Tenants)
 }

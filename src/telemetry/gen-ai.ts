@@ -1,3 +1,5 @@
+import type { AttemptEnd } from '../events.ts'
+
 /**
  * Names of OpenTelemetry's conventions for generative AI (semantic-conventions 1.38, status: development). They stand here and not in an import: what is
  * in development there changes its name from one minor version to the next, and our figures must not.
@@ -22,6 +24,11 @@ export function genAiModel(id: string): { readonly provider: string; readonly mo
   const slash = id.indexOf('/')
   const provider = id.slice(0, slash)
   return { provider: PROVIDER_NAMES[provider] ?? provider, model: id.slice(slash + 1) }
+}
+
+/** Whether the provider said what a request used: a refusal, or a time-out, says nothing, and is no request of 0 tokens. */
+export function isCounted({ usage }: Pick<AttemptEnd, 'usage'>): boolean {
+  return usage.inputTokens + usage.outputTokens > 0
 }
 
 /** Buckets that the conventions advise for `gen_ai.client.operation.duration`, s. */

@@ -14,7 +14,7 @@ export interface HttpFigures {
 
 /** Measures requests by route and status, and counts the streams that are open. */
 export function createHttpFigures(meter: Meter): HttpFigures {
-  const duration = meter.createHistogram('http.server.request.duration', {
+  const duration = meter.createHistogram('http.server.request.duration.seconds', {
     description: 'How long requests took; streams until they ended.',
     unit: 's',
     advice: { explicitBucketBoundaries: BUCKETS },

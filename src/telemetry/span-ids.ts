@@ -13,6 +13,17 @@ export function jobSpanId(jobId: JobId, round: number): string {
   return sha256(`${jobId}/${round}`).slice(0, 16)
 }
 
+/** The span of one hold of a chunk. */
+export function chunkSpanId({ jobId, round, chunkNo }: Held, epoch: number): string {
+  return sha256(`${jobId}/${round}/${chunkNo}/${epoch}`).slice(0, 16)
+}
+
+interface Held {
+  readonly jobId: JobId
+  readonly round: number
+  readonly chunkNo: number
+}
+
 /** Below which the spans of a job's round stand. */
 export function withinJob(jobId: JobId, round: number): Context {
   const span: SpanContext = {

@@ -11,9 +11,10 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { BatchSpanProcessor, RandomIdGenerator, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace'
 import type { ChunkRef } from '../domain/chunk.ts'
+import type { JobId } from '../domain/job.ts'
 import type { AttemptEnd, EventMap, Events, RowEnd } from '../events.ts'
-import { GEN_AI, genAiModel } from './gen-ai.ts'
-import { isTraced, jobSpanId, traceIdOf, withinJob } from './span-ids.ts'
+import { GEN_AI, genAiModel, isCounted } from './gen-ai.ts'
+import { chunkSpanId, isTraced, jobSpanId, traceIdOf, withinJob } from './span-ids.ts'
 
 /** Spans that wait to be sent; more are dropped: a collector that is away costs no memory. */
 const QUEUE_MAX = 4_096
@@ -57,46 +58,68 @@ export function traceWork(events: Events, { exporter, version, share }: TraceOpt
   })
   const tracer = provider.getTracer('sluice', version)
   const chunks = new Map<string, OpenChunk>()
-  const endJob = (job: EventMap['job.ended']) => {
-    given = { traceId: traceIdOf(job.jobId), spanId: jobSpanId(job.jobId, job.round) }
+  const under = <T>(jobId: JobId, spanId: string, make: () => T): T => {
+    given = { traceId: traceIdOf(jobId), spanId }
     try {
-      jobSpan(tracer, job)
+      return make()
     } finally {
       given = null
     }
   }
+  const endJob = (job: EventMap['job.ended']) =>
+    under(job.jobId, jobSpanId(job.jobId, job.round), () => jobSpan(tracer, job))
+  const openSpan = (first: AttemptEnd, epoch: number) =>
+    under(first.jobId, chunkSpanId(first, epoch), () => chunkSpan(tracer, first))
+  /** A worker that died has sent the rows that it brought to their end, and not what they stand below. */
+  const endForLost = (first: AttemptEnd, epoch: number) =>
+    openSpan(first, epoch).setAttribute('sluice.chunk.end', 'lost').end(new Date(first.startedAtMs))
+  /** Of what it was asked of rows that go on elsewhere there is a trace as well. */
+  const endChunk = (key: string, end: string) => {
+    const chunk = chunks.get(key)
+    chunks.delete(key)
+    if (chunk === undefined || chunk.span === null) return
+    for (const [rowIndex, asked] of chunk.attempts) rowSpan(tracer, chunk.span, asked, leftRow(rowIndex, asked))
+    chunk.span.setAttribute('sluice.chunk.end', end).end()
+  }
   const offs = [
     events.on('chunk.claimed', (chunk) => {
-      if (isTraced(chunk, share)) chunks.set(keyOf(chunk), { span: null, attempts: new Map() })
+      if (!isTraced(chunk, share)) return
+      chunks.set(keyOf(chunk), { epoch: chunk.epoch, afterDeath: chunk.lost > 0, span: null, attempts: new Map() })
     }),
     events.on('attempt.ended', (attempt) => {
       const chunk = chunks.get(keyOf(attempt))
       if (chunk === undefined) return
-      chunk.span ??= chunkSpan(tracer, attempt)
+      if (chunk.span === null && chunk.afterDeath) endForLost(attempt, chunk.epoch - 1)
+      chunk.span ??= openSpan(attempt, chunk.epoch)
       const earlier = chunk.attempts.get(attempt.rowIndex) ?? []
       chunk.attempts.set(attempt.rowIndex, [...earlier, attempt])
     }),
     events.on('rows.ended', (rows) => {
       const chunk = chunks.get(keyOf(rows))
-      if (chunk !== undefined) for (const row of rows.each()) rowSpan(tracer, chunk, row)
+      if (chunk === undefined || chunk.span === null) return
+      for (const row of rows.each()) {
+        const asked = chunk.attempts.get(row.rowIndex)
+        chunk.attempts.delete(row.rowIndex)
+        if (asked !== undefined) rowSpan(tracer, chunk.span, asked, row)
+      }
     }),
     ...(['chunk.done', 'chunk.released', 'chunk.stale'] as const).map((name) =>
-      events.on(name, (ref) => {
-        chunks.get(keyOf(ref))?.span?.setAttribute('sluice.chunk.end', name.slice('chunk.'.length)).end()
-        chunks.delete(keyOf(ref))
-      }),
+      events.on(name, (ref) => endChunk(keyOf(ref), name.slice('chunk.'.length))),
     ),
     events.on('job.ended', endJob),
   ]
   return async () => {
     for (const off of offs) off()
-    for (const { span } of chunks.values()) span?.end()
+    for (const key of [...chunks.keys()]) endChunk(key, 'left')
     await provider.shutdown()
   }
 }
 
 /** A chunk in hand, of those that are traced. */
 interface OpenChunk {
+  readonly epoch: number
+  /** Who held it before has died over it. */
+  readonly afterDeath: boolean
   /** Made with its first request: a chunk all of whose rows are reused or skipped has none. */
   span: Span | null
   /** By row, those that have ended. */
@@ -134,11 +157,18 @@ function chunkSpan(tracer: Tracer, { jobId, round, chunkNo, startedAtMs }: Attem
   return tracer.startSpan('chunk', { startTime: new Date(startedAtMs), attributes }, withinJob(jobId, round))
 }
 
+/** A row as a span tells of it: one without an outcome yet is `open`. */
+type TracedRow = Pick<RowEnd, 'rowIndex' | 'cause' | 'attempts' | 'endedAtMs'> & {
+  readonly state: RowEnd['state'] | 'open'
+}
+
+function leftRow(rowIndex: number, asked: readonly AttemptEnd[]): TracedRow {
+  const endedAtMs = Math.max(...asked.map((attempt) => attempt.endedAtMs))
+  return { rowIndex, state: 'open', cause: null, attempts: asked.length, endedAtMs }
+}
+
 /** A row that was asked for here, with its requests below it. */
-function rowSpan(tracer: Tracer, { span: parent, attempts }: OpenChunk, row: RowEnd): void {
-  const asked = attempts.get(row.rowIndex)
-  attempts.delete(row.rowIndex)
-  if (parent === null || asked === undefined) return
+function rowSpan(tracer: Tracer, parent: Span, asked: readonly AttemptEnd[], row: TracedRow): void {
   const span = tracer.startSpan(
     'row',
     {
@@ -168,8 +198,10 @@ function chatSpan(tracer: Tracer, parent: Span, attempt: AttemptEnd): void {
         [GEN_AI.operation]: 'chat',
         [GEN_AI.provider]: provider,
         [GEN_AI.model]: model,
-        [GEN_AI.inputTokens]: attempt.usage.inputTokens,
-        [GEN_AI.outputTokens]: attempt.usage.outputTokens,
+        ...(isCounted(attempt) && {
+          [GEN_AI.inputTokens]: attempt.usage.inputTokens,
+          [GEN_AI.outputTokens]: attempt.usage.outputTokens,
+        }),
         'sluice.attempt': attempt.number,
         'sluice.lane': attempt.lane,
         ...errorOf(attempt.cause),

@@ -71,13 +71,14 @@ describe('compose.yaml and deploy/kubernetes', () => {
     expect(manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`)).toEqual([
       'Job/sluice-migrate',
       'Deployment/sluice-worker',
+      'PodMonitor/sluice-worker',
       'ScaledObject/sluice-worker',
       'Deployment/sluice-server',
       'ConfigMap/sluice-serve',
       'Service/sluice',
     ])
-    expect(manifests[5]?.spec?.selector).toEqual({ app: 'sluice-server' })
-    expect(manifests[2]?.spec?.scaleTargetRef).toEqual({ name: 'sluice-worker' })
+    expect(manifests[6]?.spec?.selector).toEqual({ app: 'sluice-server' })
+    expect(manifests[3]?.spec?.scaleTargetRef).toEqual({ name: 'sluice-worker' })
     expect(commandLines.length).toBeGreaterThan(6)
   })
 
@@ -86,7 +87,10 @@ describe('compose.yaml and deploy/kubernetes', () => {
     const stop = async () => {
       throw reached
     }
-    const { run, err } = cli({}, { more: { openEngine: stop, openService: stop, migrate: stop } })
+    const { run, err } = cli(
+      {},
+      { env: { METRICS_TOKEN: 'a token' }, more: { openEngine: stop, openService: stop, migrate: stop } },
+    )
     // The one thing that a command does before it opens the state is to make sure of its health file.
     const here = args.flatMap((arg) => {
       if (arg.startsWith('/tmp/')) return [join(tmpdir(), `sluice-${process.pid}-health`)]

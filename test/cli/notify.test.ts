@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { Notice } from '../../src/domain/notice.ts'
+import { NO_CAPS } from '../../src/domain/tenant.ts'
 import { SluiceError } from '../../src/errors.ts'
-import { CREATED_MS, JOB_ID } from './fake-engine.ts'
+import type { Service } from '../../src/service.ts'
+import { CREATED_MS, fakeEngine, JOB_ID } from './fake-engine.ts'
 import { cli } from './harness.ts'
 
 const aNotice = (more: Partial<Notice> = {}): Notice => ({
@@ -80,5 +82,31 @@ describe('sluice notify', () => {
     expect(await none.run('notify', '--replay', 'msg_9')).toBe(2)
     expect(none.err()).toContain('msg_9')
     expect(await cli({}).run('notify', '--send', '--list')).toBe(2)
+  })
+
+  it('is about one tenant at a time: a notice of another is none', async () => {
+    const asked: number[] = []
+    const { engine } = fakeEngine({
+      notices: async () => [aNotice({ tenantNo: 2 })],
+      replayNotice: async (id) => {
+        throw new SluiceError('notice_not_found', `there is no notification ${id} here`)
+      },
+    })
+    const service = {
+      tenants: { byName: async (name: string) => (name === 'search' ? { tenantNo: 2, name, caps: NO_CAPS } : null) },
+      engine: (tenantNo: number) => {
+        asked.push(tenantNo)
+        return engine
+      },
+      close: async () => undefined,
+    } as unknown as Service
+    const sluice = async (...args: string[]) => {
+      const { run, err } = cli({}, { more: { openService: async () => service } })
+      return { code: await run('notify', ...args), err: err() }
+    }
+    expect((await sluice('--tenant', 'search')).code).toBe(0)
+    expect(asked).toEqual([2])
+    expect((await sluice('--tenant', 'search', '--replay', 'msg_1')).err).toContain('there is no notification msg_1')
+    expect((await sluice('--tenant', 'nobody')).err).toContain('there is no tenant `nobody`')
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Job } from '../../src/domain/job.ts'
-import type { NewNotice } from '../../src/domain/notice.ts'
+import type { NewNotice, Notice } from '../../src/domain/notice.ts'
+import { NO_CAPS } from '../../src/domain/tenant.ts'
 import type { Store } from '../../src/store/store.ts'
 import { nextId, queuedJob, type StoreUnderTest, T } from './store-fixture.ts'
 
@@ -124,6 +125,27 @@ export function outboxConformance(under: () => StoreUnderTest): void {
       const rest = await store().outbox.claim(T, T + 60, 10)
       expect([...claimed, ...rest].map(({ id }) => id).sort()).toEqual([first.id, second.id].sort())
       expect(await store().outbox.claim(T + 59, T + 99, 10)).toEqual([])
+    })
+
+    it('go round: of tenants, and of no target, or tenant, more than its turn', async () => {
+      await store().tenants.add('other', NO_CAPS, T)
+      const slow = { kind: 'webhook', address: { url: 'https://slow.example/' }, secretEnv: null } as const
+      await paused(...Array.from({ length: 9 }, (_, targetNo) => aNotice({ targetNo, target: slow })))
+      await paused(...Array.from({ length: 5 }, (_, targetNo) => aNotice({ targetNo })))
+      const foreign = aNotice({ target: slow })
+      await store().outbox.putAlone({ tenantNo: 2, jobNo: null }, foreign, T)
+      const turns = { perTarget: 3, perTenant: 5, busyTargets: [], busyTenants: [] }
+      const first = await store().outbox.claim(T, T + 60, 4, turns)
+      expect(first.slice().sort((a, b) => b.tenantNo - a.tenantNo)[0]).toMatchObject({ id: foreign.id, attempts: 1 })
+      expect(first).toHaveLength(4)
+      const toSlow = (notices: readonly Notice[]) =>
+        notices.filter(({ tenantNo, target }) => tenantNo === 1 && JSON.stringify(target) === JSON.stringify(slow))
+      const second = await store().outbox.claim(T, T + 60, 9, turns)
+      expect([second.length, toSlow(second).length <= 3]).toEqual([5, true])
+      const busy = { ...turns, busyTargets: [{ tenantNo: 1, target: slow }] }
+      expect(toSlow(await store().outbox.claim(T, T + 60, 9, busy))).toEqual([])
+      expect(await store().outbox.claim(T, T + 60, 9, { ...turns, busyTenants: [1] })).toEqual([])
+      expect(toSlow(await store().outbox.claim(T, T + 60, 99, turns)).length).toBeGreaterThan(0)
     })
 
     it('of one notice by many at once go to one of them', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { FilePart, StoredFile } from '../../src/domain/stored-file.ts'
-import { nextId, type StoreUnderTest, T } from './store-fixture.ts'
+import { closeManifest, newJob, nextId, type StoreUnderTest, T } from './store-fixture.ts'
 
 export function aFile(more: Partial<StoredFile> = {}) {
   return {
@@ -108,6 +108,36 @@ export function filesConformance(under: () => StoreUnderTest): void {
       expect(await ids({ limit: 9, order: 'asc', after: first.id })).toEqual([second.id, third.id])
       expect(await ids({ limit: 9, purpose: 'batch' })).toEqual([second.id])
       expect(await ids({ limit: 9, purpose: 'input', after: third.id })).toEqual([first.id])
+    })
+
+    it('that are the input of a job are spent once it has read them, or is over', async () => {
+      const { store, addTenant } = under()
+      await addTenant(7)
+      const inputOf = async (more: { readonly tenantNo?: number; readonly purpose?: 'input' | 'batch' } = {}) => {
+        const { purpose = 'input', tenantNo = 1 } = more
+        const { job } = await store.jobs.create(newJob({ tenantNo }))
+        return { ...job, fileId: (await added({ id: job.id.replace('job_', 'file_'), tenantNo, purpose })).id }
+      }
+      const [waits, reads, read, others, kept] = [
+        await inputOf(),
+        await inputOf(),
+        await inputOf(),
+        await inputOf({ tenantNo: 7 }),
+        await inputOf({ purpose: 'batch' }),
+      ]
+      await added()
+      await closeManifest(store, read.jobNo)
+      await closeManifest(store, kept.jobNo)
+      expect((await files().spentInputs(9)).map(({ id }) => id)).toEqual([read.fileId])
+      await store.write(async (tx) => {
+        await store.jobs.change(tx, reads.jobNo, ['created'], { to: 'paused', atMs: T })
+        await store.jobs.change(tx, others.jobNo, ['created'], { to: 'cancelled', atMs: T })
+      })
+      const spent = await files().spentInputs(9)
+      expect(spent.map(({ id }) => id).sort()).toEqual([read.fileId, others.fileId].sort())
+      expect(spent.find(({ id }) => id === others.fileId)?.tenantNo).toBe(7)
+      expect(await files().spentInputs(1)).toHaveLength(1)
+      expect(await files().get(1, waits.fileId)).not.toBeNull()
     })
 
     it('run out, those that ran out longest ago first', async () => {

@@ -141,4 +141,40 @@ export function tenantsConformance(under: () => StoreUnderTest): void {
       expect(await store().audit.list(1, { limit: 9, subject: 'job_1' })).toEqual([newest, older[1]])
     })
   })
+
+  describe('what somebody did to a tenant, or to a key', () => {
+    const deed = { actor: 'cli', action: 'tenant.add', subject: 'search', detail: null, atMs: T }
+    /** No entry can be made of it. */
+    const broken = { ...deed, action: null as unknown as string }
+    const actions = async () => (await store().audit.list(null, { limit: 9 })).map(({ action }) => action)
+
+    it('is in the log as soon as it is done, and not where nothing was changed', async () => {
+      const key = aKey({ tenantNo: 2 })
+      await store().tenants.add('search', NO_CAPS, T, deed)
+      expect(await store().tenants.add('search', NO_CAPS, T, deed)).toBeNull()
+      await store().tenants.set(2, { jobs: 1 }, { ...deed, action: 'tenant.set' })
+      expect(await store().tenants.set(99, { jobs: 1 }, deed)).toBe(false)
+      await store().keys.add(key, { ...deed, action: 'key.create' })
+      await expect(store().keys.add(key, deed)).rejects.toThrow()
+      const revoke = { ...deed, action: 'key.revoke' }
+      expect(await store().keys.revoke(null, key.id, T, revoke)).toBe(true)
+      expect(await store().keys.revoke(null, key.id, T, revoke)).toBe(false)
+      expect(await actions()).toEqual(['key.revoke', 'key.create', 'tenant.set', 'tenant.add'])
+      expect(await store().audit.list(2, { limit: 9 })).toHaveLength(4)
+    })
+
+    it('is not done where it cannot be written down', async () => {
+      const key = aKey()
+      await expect(store().tenants.add('search', NO_CAPS, T, broken)).rejects.toThrow()
+      expect(await store().tenants.byName('search')).toBeNull()
+      await expect(store().tenants.set(1, { jobs: 1 }, broken)).rejects.toThrow()
+      expect((await store().tenants.get(1))?.caps).toEqual(NO_CAPS)
+      await expect(store().keys.add(key, broken)).rejects.toThrow()
+      expect(await store().keys.find(key.id)).toBeNull()
+      await store().keys.add(key)
+      await expect(store().keys.revoke(null, key.id, T, broken)).rejects.toThrow()
+      expect((await store().keys.find(key.id))?.revokedAtMs).toBeNull()
+      expect(await actions()).toEqual([])
+    })
+  })
 }

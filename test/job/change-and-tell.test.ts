@@ -56,6 +56,22 @@ it('a job tells that it was cancelled, after the last of its rows', async () => 
   expect(await told()).toEqual([['job.cancelled', null, 0, 0, 0, 12]])
 })
 
+it('this process hears of an end of a job once, with the rows that this end has cancelled', async () => {
+  const ends: unknown[] = []
+  const emit = (name: string, event: unknown) => void ends.push([name, event])
+  const deps: JobDeps = { ...shop.jobDeps, events: { emit } }
+  const job = await shop.job({ rows: rows(12) })
+  await cancel(deps, job)
+  await cancel(deps, await shop.reread(job))
+  const cancelled = await shop.reread(job)
+  await retry(deps, cancelled, { rowIds: ['0', '1', '2'] }, cancelled.specHash)
+  await cancel(deps, await shop.reread(job))
+  expect(ends).toMatchObject([
+    ['job.ended', { round: 0, state: 'cancelled', cancelled: 12 }],
+    ['job.ended', { round: 1, state: 'cancelled', cancelled: 3, counters: { cancelled: 12 } }],
+  ])
+})
+
 it('a job tells that it failed: by a gate, or because its end killed every worker', async () => {
   shop.lane.answers(() => fails('refused'))
   const gates = { minSuccess: 0.9, maxCostPerRowNano: null }

@@ -77,7 +77,11 @@ it('stops where the role has gone to somebody else', async () => {
 it('a chunk whose workers die before they can claim it becomes dead letters, and the job goes on', async () => {
   const job = await shop.job({ rows: rows(10), chunkRows: 5 })
   await shop.store.write((tx) => shop.queue.purge(tx, job.jobNo))
-  await turn(withDead({ kind: 'chunk', jobNo: job.jobNo, chunkNo: 0 }))
+  const failed: unknown[] = []
+  const deps = withDead({ kind: 'chunk', jobNo: job.jobNo, chunkNo: 0 })
+  await turn({ ...deps, events: { emit: (name, event) => void failed.push([name, event]) } })
+  const { jobNo, id: jobId } = job
+  expect(failed).toEqual([['chunk.failed', { jobNo, jobId, tenantNo: 1, chunkNo: 0, rows: 5 }]])
   expect(await shop.store.chunks.get({ jobNo: job.jobNo, chunkNo: 0 })).toMatchObject({ state: 'failed' })
   expect(await shop.work(job)).toMatchObject({ state: 'completed', counters: { succeeded: 5, failed: 5 } })
   const causes = await shop.store.rows.causes(job.jobNo)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Webhook } from 'standardwebhooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { NoticeTarget } from '../../src/domain/notice.ts'
+import { NO_CAPS } from '../../src/domain/tenant.ts'
 import { createDelivery } from '../../src/notify/delivery.ts'
 import type { Post, PostRequest } from '../../src/notify/post.ts'
 import { PAUSES_MS } from '../../src/notify/schedule.ts'
@@ -290,21 +291,60 @@ describe('an address that takes nothing', () => {
   })
 })
 
-it('one that hangs does not keep the others from theirs, and all that is due goes in one go', async () => {
-  const hang = new AbortController()
-  answer = ({ body, signal }) =>
-    body === '{"n":0}' ? new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason))) : 200
-  const ids: string[] = []
-  for (let n = 0; n < 10; n += 1) ids.push(...(await told(...Array.from({ length: 2 }, () => webhook))))
-  const going = deliver(hang.signal)
-  await expect.poll(() => sent.length).toBe(16)
-  hang.abort()
-  await going
-  const states = (await store.outbox.list({ tenantNo: 1, limit: 99 })).map(({ state }) => state)
-  expect(states.filter((state) => state === 'delivered')).toHaveLength(8)
-  await runtime.pass(5_000)
-  answer = () => 200
-  expect(await deliver()).toBe(12)
-  const left = await store.outbox.list({ tenantNo: 1, limit: 99, states: ['due', 'given_up'] })
-  expect(left).toEqual([])
+describe('an address that hangs', () => {
+  const slow: NoticeTarget = { kind: 'webhook', address: { url: 'https://slow.example/' }, secretEnv: null }
+  const other: NoticeTarget = { kind: 'webhook', address: { url: 'https://other.example/' }, secretEnv: null }
+  const hangs = ({ signal }: PostRequest) =>
+    new Promise<number>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+  const sentTo = (url: string) => sent.filter((request) => request.url === url).length
+
+  it('keeps nobody else from theirs, though ten thousand notices wait for it', async () => {
+    for (let n = 0; n < 4; n += 1) await told(...Array.from({ length: 2_500 }, () => slow))
+    const foreign = (await store.tenants.add('other', NO_CAPS, T))?.tenantNo ?? 0
+    const alone = { id: `msg_${nextId()}`, targetNo: 0, target: slow, type: 'batch.completed', body: '{}' } as const
+    await store.outbox.putAlone({ tenantNo: foreign, jobNo: null }, alone, T)
+    const beside = await told(...Array.from({ length: 20 }, () => other))
+    answer = (request) => (request.url === 'https://slow.example/' ? hangs(request) : 200)
+    const stop = new AbortController()
+    const going = deliver(stop.signal)
+    await expect.poll(() => sentTo('https://other.example/')).toBe(20)
+    for (const id of beside) expect(await notice(id)).toMatchObject({ state: 'delivered', attempts: 1 })
+    // Another tenant's notice to the same address has a turn of its own.
+    expect(sentTo('https://slow.example/')).toBe(5)
+    // What becomes due meanwhile waits for nobody either.
+    const [later] = await told(other)
+    await runtime.pass(1_000)
+    await expect.poll(async () => (await notice(later)).state).toBe('delivered')
+    await runtime.pass(14_000)
+    await expect.poll(() => sentTo('https://slow.example/'), { timeout: 10_000 }).toBe(9)
+    stop.abort()
+    await going
+    expect(await store.outbox.claim(T, T + 1, 20_000)).toHaveLength(10_000 - 8)
+  }, 60_000)
+
+  it('holds what is due for it back, and loses nothing of it', async () => {
+    for (let n = 0; n < 10; n += 1) await told(slow, other)
+    answer = (request) => (request.url === 'https://slow.example/' ? hangs(request) : 200)
+    const stop = new AbortController()
+    const going = deliver(stop.signal)
+    await expect.poll(() => sent.length).toBe(14)
+    stop.abort()
+    await going
+    await runtime.pass(5_000)
+    answer = () => 200
+    expect(await deliver()).toBe(10)
+    expect(await store.outbox.list({ tenantNo: 1, limit: 99, states: ['due', 'given_up'] })).toEqual([])
+  })
+})
+
+it('a store that fails ends it with that failure, once what is under way has come to its end', async () => {
+  await told(webhook)
+  const settle = async () => {
+    throw new Error('the disk is gone')
+  }
+  const broken = { ...store.outbox, settle }
+  const post: Post = async () => ({ status: 200, retryAfter: null })
+  const events = { emit: () => undefined }
+  const delivery = createDelivery({ outbox: broken, post, env: (name) => env[name], runtime, events })
+  await expect(delivery.deliverDue(new AbortController().signal)).rejects.toThrow('the disk is gone')
 })

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createPost, type PostRequest } from '../../src/notify/post.ts'
 import { PrivateAddress } from '../../src/notify/public-address.ts'
@@ -56,6 +57,35 @@ describe('a post', () => {
     const post = createPost({ allowPrivate: false, lookUp: here })
     await expect(post(request(`http://hooks.example:${receiver.port}/`))).rejects.toThrow(PrivateAddress)
     expect(receiver.received).toEqual([])
+  })
+
+  it('takes what the status says, however long, slow or broken the rest of the answer is', async () => {
+    const head = 'HTTP/1.1 200 OK\r\ncontent-length: 9000000000\r\n\r\n'
+    const endless = (socket: Socket) => {
+      const more = () => {
+        while (socket.writable && socket.write('x'.repeat(65_536)));
+      }
+      socket.on('drain', more).on('error', () => undefined)
+      socket.write(head)
+      more()
+    }
+    const dripping = (socket: Socket) => void socket.write(`${head}x`)
+    const cut = (socket: Socket) => void socket.write(`${head}x`, () => socket.destroy())
+    const receiver = await startReceiver((n) => [endless, dripping, cut][n] ?? 500)
+    const post = createPost({ allowPrivate: true })
+    const answers = []
+    for (let n = 0; n < 3; n += 1)
+      answers.push((await post(request(receiver.url, { signal: AbortSignal.timeout(1_000) }))).status)
+    expect(answers).toEqual([200, 200, 200])
+  })
+
+  it('fails where the connection ends before the answer has begun, or the answer is none', async () => {
+    const closes = (socket: Socket) => void socket.destroy()
+    const garbage = (socket: Socket) => void socket.end('SMTP ready\r\n')
+    const heads = (socket: Socket) => void socket.write(`HTTP/1.1 200 OK\r\nx: ${'x'.repeat(1_000_000)}\r\n\r\n`)
+    const receiver = await startReceiver((n) => [closes, garbage, heads][n] ?? 200)
+    const post = createPost({ allowPrivate: true })
+    for (let n = 0; n < 3; n += 1) await expect(post(request(receiver.url))).rejects.toThrow()
   })
 
   it('follows no redirect', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { addressesOf, isPublic, PrivateAddress } from '../../src/notify/public-address.ts'
+import { addressesOf, PrivateAddress } from '../../src/notify/public-address.ts'
+import { isPrivateHost, isPublic } from '../../src/spec/public-address.ts'
 
 const v4 = (address: string) => ({ address, family: 4 })
 const v6 = (address: string) => ({ address, family: 6 })
@@ -48,6 +49,26 @@ describe('an address', () => {
   it.each(['2606:4700::1111', '2a00:1450:4001::200e'])('%s is public', (address) => {
     expect(isPublic(v6(address))).toBe(true)
   })
+})
+
+describe('the host of a URL', () => {
+  it.each([
+    'http://127.1',
+    'http://0x0a000001/',
+    'http://012.1.2.3',
+    'http://[fe80::1]:8080',
+    'http://LOCALHOST',
+    'http://a.localhost',
+  ])('%s is private, as far as it can be seen', (url) => {
+    expect(isPrivateHost(new URL(url))).toBe(true)
+  })
+
+  it.each(['https://8.8.8.8', 'https://[2606:4700::1111]/', 'https://localhost.example', 'https://example.org'])(
+    '%s is not, as far as it can be seen',
+    (url) => {
+      expect(isPrivateHost(new URL(url))).toBe(false)
+    },
+  )
 })
 
 describe('the addresses of a host', () => {

@@ -1,5 +1,5 @@
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished } from 'vitest'
 
 /** What came to a receiver of notices. */
@@ -17,8 +17,11 @@ export interface Receiver {
   close(): Promise<void>
 }
 
-/** How a receiver answers a message: a status, with a header; `null`: never. */
-export type Answering = (n: number, received: Received) => number | Answer | null
+/** How a receiver answers a message: a status, with a header, or as it likes to be; `null`: never. */
+export type Answering = (n: number, received: Received) => number | Answer | Raw | null
+
+/** Writes an answer by itself, however broken. */
+type Raw = (socket: Socket) => void
 
 type Answer = { status: number } & ({ location: string } | { 'retry-after': string })
 
@@ -35,7 +38,8 @@ export async function startReceiver(answer: Answering, port = 0): Promise<Receiv
       received.push(one)
       const said = answer(received.length - 1, one)
       if (said === null) return
-      if (typeof said === 'number') response.writeHead(said).end('thanks')
+      if (typeof said === 'function') said(request.socket)
+      else if (typeof said === 'number') response.writeHead(said).end('thanks')
       else {
         const { status, ...headers } = said
         response.writeHead(status, headers).end()

@@ -36,6 +36,15 @@ describe('a signature', () => {
     })
   })
 
+  it('is made with each secret where one is being exchanged for another', () => {
+    const message = { id: 'msg_1', body: '{}' }
+    const next = secretOf(new Uint8Array(24).fill(9))
+    const headers = signedHeaders(message, `${next} ${SECRET}`, Date.now())
+    for (const secret of [SECRET, next]) expect(new Webhook(secret).verify(message.body, headers)).toEqual({})
+    expect(headers['webhook-signature']?.split(' ')).toHaveLength(2)
+    expect(() => signedHeaders(message, `${SECRET} whsec_short`, 0)).toThrow(UnusableSecret)
+  })
+
   it('is left out where there is no secret', () => {
     expect(Object.keys(signedHeaders({ id: 'msg_1', body: '{}' }, null, 0))).toEqual([
       'webhook-id',

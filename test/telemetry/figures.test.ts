@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { NO_COUNTS } from '../../src/domain/job.ts'
+import { NO_USAGE } from '../../src/domain/usage.ts'
 import type { FleetStatus } from '../../src/engine.ts'
 import { createFigures } from '../../src/telemetry/figures.ts'
 import { measureFleet } from '../../src/telemetry/fleet-figures.ts'
@@ -7,7 +9,7 @@ import { createTenantNames } from '../../src/telemetry/tenant-names.ts'
 import { measureWork } from '../../src/telemetry/work-figures.ts'
 import { aFleet } from '../cli/fake-engine.ts'
 import { manualRuntime } from '../cli/harness.ts'
-import { anAttempt, aRowEnd, memoryLog, newEvents, rowsEnd } from './fixtures.ts'
+import { anAttempt, aRowEnd, memoryLog, newEvents, OF_JOB, rowsEnd } from './fixtures.ts'
 import { parseMetrics } from './parse-metrics.ts'
 
 const NO_LABELS = () => ({})
@@ -51,10 +53,10 @@ describe('what this process does, in figures', () => {
       gen_ai_request_model: 'gemini-3-flash',
     }
     const metrics = await read()
-    expect(metrics.value('gen_ai_client_operation_duration_count', labels)).toBe(1)
-    expect(metrics.value('gen_ai_client_operation_duration_sum', labels)).toBe(0.5)
-    expect(metrics.value('gen_ai_client_operation_duration_bucket', { ...labels, le: '0.64' })).toBe(1)
-    expect(metrics.value('gen_ai_client_operation_duration_bucket', { ...labels, le: '0.32' })).toBe(0)
+    expect(metrics.value('gen_ai_client_operation_duration_seconds_count', labels)).toBe(1)
+    expect(metrics.value('gen_ai_client_operation_duration_seconds_sum', labels)).toBe(0.5)
+    expect(metrics.value('gen_ai_client_operation_duration_seconds_bucket', { ...labels, le: '0.64' })).toBe(1)
+    expect(metrics.value('gen_ai_client_operation_duration_seconds_bucket', { ...labels, le: '0.32' })).toBe(0)
     expect(metrics.value('gen_ai_client_token_usage_sum', { ...labels, gen_ai_token_type: 'input' })).toBe(200)
   })
 
@@ -70,6 +72,33 @@ describe('what this process does, in figures', () => {
     expect((await read()).value('sluice_limit_wait_seconds_total', { cause: 'rate_limited' })).toBe(7)
   })
 
+  it('counts rows that ended with their chunk, or with their job, and requests that were lost with their worker', async () => {
+    const { events, read } = measured()
+    events.emit('chunk.failed', { ...OF_JOB, chunkNo: 0, rows: 5 })
+    events.emit('chunk.claimed', { ...OF_JOB, chunkNo: 1, epoch: 2, rows: 5, lost: 3 })
+    const times = { createdAtMs: 0, startedAtMs: null, endedAtMs: 1 }
+    const counters = { ...NO_COUNTS, succeeded: 9, cancelled: 7 }
+    events.emit('job.ended', { ...OF_JOB, round: 1, state: 'cancelled', ...times, counters, cancelled: 4 })
+    const metrics = await read()
+    expect(metrics.value('sluice_rows_total', { state: 'failed' })).toBe(5)
+    expect(metrics.value('sluice_rows_total', { state: 'cancelled' })).toBe(4)
+    expect(metrics.value('sluice_attempts_total', { cause: 'lost', lane: 'live' })).toBe(3)
+  })
+
+  it('counts the time in which a limit was used up, and no tokens where the provider counted none', async () => {
+    const { events, runtime, read } = measured()
+    const limit = { kind: 'requests', limit: 60, windowMs: 60_000 } as const
+    const at = runtime.now()
+    events.emit('limit.bound', { account: 'a', limit, untilMs: at + 1_000 })
+    events.emit('limit.bound', { account: 'a', limit, untilMs: at + 1_500 })
+    events.emit('limit.wait', { account: 'a', untilMs: at + 2_000, cause: 'rate_limited' })
+    events.emit('attempt.ended', anAttempt({ cause: 'rate_limited', usage: NO_USAGE }))
+    const metrics = await read()
+    expect(metrics.value('sluice_limit_wait_seconds_total', { cause: 'limit_requests' })).toBe(1.5)
+    expect(metrics.value('sluice_limit_wait_seconds_total', { cause: 'rate_limited' })).toBe(0.5)
+    expect(metrics.has('gen_ai_client_token_usage_count')).toBe(false)
+  })
+
   it('says while the store cannot be written', async () => {
     const { events, read } = measured()
     expect((await read()).value('sluice_storage_failing')).toBe(0)
@@ -83,7 +112,7 @@ describe('what this process does, in figures', () => {
     const { events, figures } = measured()
     for (let n = 0; n < 3_000; n += 1) events.emit('attempt.ended', anAttempt({ model: `openai/m${n}` }))
     const text = await figures.text()
-    expect(text.match(/^gen_ai_client_operation_duration_count/gm)?.length).toBeLessThanOrEqual(500)
+    expect(text.match(/^gen_ai_client_operation_duration_seconds_count/gm)?.length).toBeLessThanOrEqual(500)
     expect(text).toContain('otel_metric_overflow="true"')
   })
 
@@ -98,12 +127,14 @@ describe('what this process does, in figures', () => {
     const names = createTenantNames({ get: async (no) => ({ tenantNo: no, name: `team-${no}`, caps: {} as never }) })
     const { events, read } = measured(names)
     events.emit('attempt.ended', anAttempt({ tenantNo: 2 }))
+    events.emit('chunk.claimed', { ...OF_JOB, tenantNo: 3, chunkNo: 0, epoch: 1, rows: 1, lost: 0 })
     await Promise.resolve()
     await Promise.resolve()
     events.emit('attempt.ended', anAttempt({ tenantNo: 2 }))
+    events.emit('attempt.ended', anAttempt({ tenantNo: 3 }))
     const metrics = await read()
     expect(metrics.value('sluice_cost_usd_total', { tenant: 'unknown' })).toBe(0.002)
-    expect(metrics.value('sluice_cost_usd_total', { tenant: 'team-2' })).toBe(0.002)
+    for (const tenant of ['team-2', 'team-3']) expect(metrics.value('sluice_cost_usd_total', { tenant })).toBe(0.002)
     expect(createTenantNames(null)(2)).toEqual({})
   })
 })
@@ -155,7 +186,7 @@ describe('requests and streams, in figures', () => {
     const labels = { http_request_method: 'GET', http_route: '/api/v1/jobs/:id' }
     for (const status of ['200', '499'])
       expect(
-        metrics.value('http_server_request_duration_count', { ...labels, http_response_status_code: status }),
+        metrics.value('http_server_request_duration_seconds_count', { ...labels, http_response_status_code: status }),
       ).toBe(1)
     expect(metrics.value('sluice_streams_open', { kind: 'rows' })).toBe(1)
     expect(metrics.value('sluice_streams_open', { kind: 'events' })).toBe(0)

@@ -3,6 +3,8 @@ export interface Metrics {
   has(name: string): boolean
   /** Of the one series of that name that has exactly these labels. */
   value(name: string, labels?: Readonly<Record<string, string>>): number
+  /** Of all series of that name that have at least these labels; 0: there is none. */
+  sum(name: string, labels: Readonly<Record<string, string>>): number
 }
 
 const LINE = /^([a-z_:][\w:]*)(?:\{(.*)\})? (\S+)$/i
@@ -21,6 +23,13 @@ export function parseMetrics(text: string): Metrics {
   }
   return {
     has: (name) => [...series.keys()].some((key) => key.startsWith(`${name}{`)),
+    sum(name, labels) {
+      const wanted = Object.entries(labels).map(([label, value]) => `${label}=${value}`)
+      return [...series].reduce((total, [key, value]) => {
+        const pairs = key.startsWith(`${name}{`) ? key.slice(name.length + 1, -1).split(',') : null
+        return pairs !== null && wanted.every((pair) => pairs.includes(pair)) ? total + value : total
+      }, 0)
+    },
     value(name, labels = {}) {
       const found = series.get(keyOf(name, labels))
       if (found === undefined) throw new Error(`no ${keyOf(name, labels)} in ${[...series.keys()].join('\n')}`)

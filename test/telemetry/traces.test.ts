@@ -3,6 +3,7 @@ import { InMemorySpanExporter, type ReadableSpan } from '@opentelemetry/sdk-trac
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { NO_COUNTS } from '../../src/domain/job.ts'
+import { NO_USAGE } from '../../src/domain/usage.ts'
 import type { Events } from '../../src/events.ts'
 import { isTraced } from '../../src/telemetry/span-ids.ts'
 import { traceWork } from '../../src/telemetry/traces.ts'
@@ -33,6 +34,7 @@ const ENDED = {
   startedAtMs: 500,
   endedAtMs: 9_000,
   counters: { ...NO_COUNTS, succeeded: 1, attempts: 2 },
+  cancelled: 0,
 } as const
 
 function aChunk(events: Events) {
@@ -107,7 +109,57 @@ describe('traces', () => {
       events.emit('chunk.stale', { jobNo: 7, chunkNo: 0 })
       events.emit('rows.ended', rowsEnd([aRowEnd()]))
     })
-    expect(spans.map(({ name, attributes }) => [name, attributes['sluice.chunk.end']])).toEqual([['chunk', 'stale']])
+    const told = spans.map(({ name, attributes }) => [
+      name,
+      attributes['sluice.chunk.end'] ?? attributes['sluice.row.state'],
+    ])
+    // What was asked is told, though what came of the row is another worker's to tell.
+    expect(told).toEqual([
+      ['chat gpt-5-mini', undefined],
+      ['row', 'open'],
+      ['chunk', 'stale'],
+    ])
+  })
+
+  it('hold together where a worker died: whoever takes its chunk up tells what its rows stand below', async () => {
+    const exported: ReadableSpan[] = []
+    const exporter = new InMemorySpanExporter()
+    exporter.export = (spans, done) => {
+      exported.push(...spans)
+      done({ code: 0 })
+    }
+    const died = newEvents()
+    const stop = traceWork(died, { exporter, version: '1.2.3', share: 1 })
+    died.emit('chunk.claimed', CLAIMED)
+    died.emit('attempt.ended', anAttempt())
+    died.emit('rows.ended', rowsEnd([aRowEnd()]))
+    await expect.poll(() => exported.length, { timeout: 10_000 }).toBe(2)
+    const next = await traced((events) => {
+      events.emit('chunk.claimed', { ...CLAIMED, epoch: 2, lost: 1 })
+      events.emit('attempt.ended', anAttempt({ rowIndex: 1 }))
+      events.emit('rows.ended', rowsEnd([aRowEnd({ rowIndex: 1 })]))
+      events.emit('chunk.done', { jobNo: 7, chunkNo: 0 })
+      events.emit('job.ended', ENDED)
+    })
+    const spans = [...exported, ...next]
+    const ids = new Set(spans.map((span) => span.spanContext().spanId))
+    expect(ids.size).toBe(spans.length)
+    const parents = spans.flatMap((span) => span.parentSpanContext?.spanId ?? [])
+    expect(parents).toHaveLength(spans.length - 1)
+    for (const parent of parents) expect(ids).toContain(parent)
+    const ends = spans.filter(({ name }) => name === 'chunk').map(({ attributes }) => attributes['sluice.chunk.end'])
+    expect(ends).toEqual(['lost', 'done'])
+    await stop()
+  })
+
+  it('tell no tokens of a request whose provider counted none', async () => {
+    const spans = await traced((events) => {
+      events.emit('chunk.claimed', CLAIMED)
+      events.emit('attempt.ended', anAttempt({ cause: 'rate_limited', usage: NO_USAGE }))
+      events.emit('chunk.released', { jobNo: 7, chunkNo: 0 })
+    })
+    const chat = spans.find(({ name }) => name.startsWith('chat'))
+    expect(Object.keys(chat?.attributes ?? {}).filter((key) => key.startsWith('gen_ai.usage'))).toEqual([])
   })
 
   it('take the share of chunks that they are told to, the same ones everywhere', () => {

@@ -7,7 +7,7 @@ import { durationMs, scope, several } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { age } from '../figures.ts'
 import { type Column, tableLines } from '../table.ts'
-import { DEFAULT_TENANT_NAME, noteDone, tenantNamed, tenantNames, withService } from '../with-service.ts'
+import { DEFAULT_TENANT_NAME, deedOf, tenantNamed, tenantNames, withService } from '../with-service.ts'
 
 interface CreateFlags {
   readonly tenant: string
@@ -63,9 +63,8 @@ async function create(context: CommandContext, name: string, flags: CreateFlags)
     const createdAtMs = runtime.now()
     const expiresAtMs = flags.expires === undefined ? null : createdAtMs + flags.expires
     const key = { id, tenantNo, name, scopes, secretHash, createdAtMs, expiresAtMs }
-    await service.keys.add(key)
     const detail = `${name}: ${scopes.join(', ')}`
-    await noteDone(service, context, { tenantNo, action: 'key.create', subject: id, detail })
+    await service.keys.add(key, deedOf(context, { action: 'key.create', subject: id, detail }))
     const made = keyJson({ ...key, revokedAtMs: null, usedAtMs: null }, flags.tenant)
     await context.output.data(context.json ? `${JSON.stringify({ ...made, key: text })}\n` : `${text}\n`)
     context.output.say(`${id} of tenant ${flags.tenant} may ${scopes.join(', ')}. The key is not shown again.`)
@@ -79,11 +78,9 @@ async function revoke(context: CommandContext, id: string): Promise<ExitCode> {
     if (key === null) {
       throw new SluiceError('usage', `there is no key \`${id}\``, { hint: 'See `sluice key` for the ids of keys.' })
     }
-    const revoked = await service.keys.revoke(key.tenantNo, id, context.deps.runtime.now())
+    const deed = deedOf(context, { action: 'key.revoke', subject: id, detail: key.name })
+    const revoked = await service.keys.revoke(key.tenantNo, id, deed.atMs, deed)
     context.note(revoked ? `${id} is revoked; servers hear of it within seconds.` : `${id} was revoked before.`)
-    if (revoked) {
-      await noteDone(service, context, { tenantNo: key.tenantNo, action: 'key.revoke', subject: id, detail: key.name })
-    }
     return 0
   })
 }

@@ -1,16 +1,19 @@
 import type { Command } from 'commander'
 import type { Notice } from '../../domain/notice.ts'
+import type { Engine } from '../../engine.ts'
 import { type ExitCode, SluiceError } from '../../errors.ts'
 import { positiveInteger } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { age } from '../figures.ts'
 import { type Column, tableLines } from '../table.ts'
+import { tenantNamed, withService } from '../with-service.ts'
 
 interface NotifyFlags {
   readonly list?: boolean
   readonly send?: boolean
   readonly replay?: string
   readonly limit: number
+  readonly tenant?: string
 }
 
 const COLUMNS: readonly Column[] = [
@@ -32,6 +35,7 @@ export function addNotifyCommand(program: Command, launch: Launch): void {
     .option('--send', 'make an attempt now for each that is due')
     .option('--replay <id>', 'send this one anew, whatever became of it')
     .option('--limit <n>', 'how many to list at most', positiveInteger, 20)
+    .option('--tenant <name>', 'of jobs of this tenant (default: default)')
     .action((flags: NotifyFlags) => launch((context) => notify(context, flags)))
 }
 
@@ -39,7 +43,15 @@ async function notify(context: CommandContext, flags: NotifyFlags): Promise<Exit
   if ([flags.list, flags.send, flags.replay].filter((each) => each !== undefined).length > 1) {
     throw new SluiceError('usage', '--list, --send and --replay are three different things', { hint: 'Give one.' })
   }
-  const engine = await context.engine()
+  const { tenant } = flags
+  if (tenant === undefined) return notifyBy(context, flags, await context.engine())
+  return withService(context, async (service) => {
+    const { tenantNo } = await tenantNamed(service, tenant)
+    return notifyBy(context, flags, service.engine(tenantNo))
+  })
+}
+
+async function notifyBy(context: CommandContext, flags: NotifyFlags, engine: Engine): Promise<ExitCode> {
   const { stop } = context.interruption
   if (flags.replay !== undefined) {
     const sent = await engine.replayNotice(flags.replay, stop)

@@ -6,7 +6,7 @@ import { dollars, orNone, positiveInteger, share } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { count } from '../figures.ts'
 import { type Column, tableLines } from '../table.ts'
-import { noteDone, tenantNamed, withService } from '../with-service.ts'
+import { deedOf, tenantNamed, withService } from '../with-service.ts'
 
 type Cap = number | 'none'
 
@@ -70,14 +70,13 @@ async function add(context: CommandContext, name: string, flags: CapFlags): Prom
   }
   const caps = capsOf(flags)
   return withService(context, async (service) => {
-    const tenant = await service.tenants.add(name, { ...NO_CAPS, ...caps }, context.deps.runtime.now())
+    const deed = deedOf(context, { action: 'tenant.add', subject: name, detail: capsText(caps) })
+    const tenant = await service.tenants.add(name, { ...NO_CAPS, ...caps }, deed.atMs, deed)
     if (tenant === null) {
       throw new SluiceError('usage', `there is a tenant \`${name}\` already`, {
         hint: 'Change it by `sluice tenant set`.',
       })
     }
-    const { tenantNo } = tenant
-    await noteDone(service, context, { tenantNo, action: 'tenant.add', subject: name, detail: capsText(caps) })
     return list(context, [tenant])
   })
 }
@@ -89,8 +88,8 @@ async function set(context: CommandContext, name: string, flags: CapFlags): Prom
   }
   return withService(context, async (service) => {
     const { tenantNo, caps: before } = await tenantNamed(service, name)
-    await service.tenants.set(tenantNo, caps)
-    await noteDone(service, context, { tenantNo, action: 'tenant.set', subject: name, detail: capsText(caps) })
+    const deed = deedOf(context, { action: 'tenant.set', subject: name, detail: capsText(caps) })
+    await service.tenants.set(tenantNo, caps, deed)
     return list(context, [{ tenantNo, name, caps: { ...before, ...caps } }])
   })
 }

@@ -1,15 +1,18 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import type { AnyWork, WorkerStatus } from '../../engine.ts'
+import { NOTHING_ALLOWED } from '../../domain/allowance.ts'
+import type { AnyWork, Engine, WorkerStatus } from '../../engine.ts'
 import type { ExitCode } from '../../errors.ts'
-import { durationMs, positiveInteger } from '../arguments.ts'
+import { DEFAULT_TENANT } from '../../store/store.ts'
+import { durationMs, positiveInteger, wholeNumber } from '../arguments.ts'
 import type { CommandContext, Launch } from '../context.ts'
 import { count, counted } from '../figures.ts'
 import { type HealthFile, openHealthFile } from '../health-file.ts'
 import { signalExitCode } from '../interruption.ts'
+import { openOperationsPort, type PortFlags, type PortWanted, portWanted } from '../operations-port.ts'
 import { createWorkerDisplay, workerEvent } from '../worker-display.ts'
 
-interface WorkerFlags {
+interface WorkerFlags extends PortFlags {
   readonly concurrency?: number
   readonly chunks: number
   readonly healthFile?: string
@@ -33,10 +36,48 @@ export function addWorkerCommand(program: Command, launch: Launch): void {
     .option('--drain <time>', 'how long rows in flight may take to end: 30s, 2m (default: 10s)', durationMs)
     .option('--until-idle', 'leave when no job is left to be worked on')
     .option('--health-file <file>', 'touched whenever the database has heard of this worker')
+    .option('--metrics-port <n>', 'serve /metrics, /livez and /readyz on this port; 0: any free one', wholeNumber)
+    .option('--metrics-host <address>', 'on this address (default: 127.0.0.1)')
+    .option('--metrics-token-env <name>', 'the variable with the token that /metrics asks for')
     .action((flags: WorkerFlags) => launch((context) => work(context, flags), { endsInOrder: true }))
 }
 
 async function work(context: CommandContext, flags: WorkerFlags): Promise<ExitCode> {
+  const wanted = portWanted(flags, context.config)
+  if (wanted === null) return workWith(context, flags, await context.engine(), () => undefined)
+  return withPort(context, wanted, (engine, onStatus) => workWith(context, flags, engine, onStatus))
+}
+
+/** Works while operators can ask how it is. */
+async function withPort(
+  context: CommandContext,
+  wanted: PortWanted,
+  proceed: (engine: Engine, onStatus: (status: WorkerStatus) => void) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const { deps, config } = context
+  const service = await deps.openService(config, NOTHING_ALLOWED)
+  try {
+    const seen: { worker: WorkerStatus | null } = { worker: null }
+    const close = await openOperationsPort(context, service, wanted, () => seen.worker)
+    try {
+      // Any tenant's engine works for all.
+      return await proceed(service.engine(DEFAULT_TENANT), (status) => {
+        seen.worker = status
+      })
+    } finally {
+      await close()
+    }
+  } finally {
+    await service.close()
+  }
+}
+
+async function workWith(
+  context: CommandContext,
+  flags: WorkerFlags,
+  engine: Engine,
+  onSeen: (status: WorkerStatus) => void,
+): Promise<ExitCode> {
   const { config, deps, events, interruption } = context
   const health = flags.healthFile === undefined ? null : openHealthFile(resolve(config.cwd, flags.healthFile))
   const display = createWorkerDisplay(context.output, deps.runtime)
@@ -45,7 +86,6 @@ async function work(context: CommandContext, flags: WorkerFlags): Promise<ExitCo
   interruption.stop.addEventListener('abort', onStop)
   let stopListening: () => void = () => undefined
   try {
-    const engine = await context.engine()
     const worker = await engine.workAny({
       chunks: flags.chunks,
       concurrency: flags.concurrency ?? null,
@@ -55,6 +95,7 @@ async function work(context: CommandContext, flags: WorkerFlags): Promise<ExitCo
       abandon: interruption.abandon,
       onStatus(status) {
         seen.status = status
+        onSeen(status)
         if (display.show(status)) events.line(workerEvent(status, status.phase))
       },
       onBeat: () => touch(context, health),

@@ -21,6 +21,8 @@ export interface Files {
   remove(tenantNo: number, id: string): Promise<readonly FilePart[] | null>
   /** Changes when a file runs out; `null`: it stays until it is deleted. */
   expireAt(tenantNo: number, id: string, atMs: number | null): Promise<void>
+  /** Inputs of jobs that have read them in full, or are over, at most `limit`: nobody asks for them again. */
+  spentInputs(limit: number): Promise<readonly StoredFile[]>
   /** Files that ran out before `nowMs`, at most `limit`. */
   expired(nowMs: number, limit: number): Promise<readonly StoredFile[]>
 }

@@ -50,6 +50,8 @@ export interface Jobs {
   /** Newest first. */
   list(tenantNo: number, page: JobPage): Promise<readonly Job[]>
   submission(jobNo: number): Promise<string>
+  /** Replaces what a job in `created` that was not begun keeps of its submission. `false`: it was begun, or is not `created`; nothing was changed. */
+  resubmit(jobNo: number, submission: string): Promise<boolean>
   /**
    * Says of a job in `created` that its input is there and is to be read by whoever comes by, with the spec version that it is to run and what intake
    * needs. Part of `tx`, with the message that asks for it. `false`: it was begun before, or is not `created`; nothing was changed.

@@ -19,6 +19,14 @@ export interface NoticeQuery {
   readonly states?: readonly NoticeState[]
 }
 
+/** How much of a claim one target, and one tenant, get at the most, and who gets nothing now. */
+export interface Turns {
+  readonly perTarget: number
+  readonly perTenant: number
+  readonly busyTargets: readonly Pick<Notice, 'tenantNo' | 'target'>[]
+  readonly busyTenants: readonly number[]
+}
+
 /** What jobs have to tell. It is written together with the change that it tells of, and sent by whoever claims it, until it has arrived. */
 export interface Outbox {
   /**
@@ -42,9 +50,9 @@ export interface Outbox {
   ): Promise<void>
   /**
    * Takes notices of all tenants that are due at `nowMs`, longest due first, and counts an attempt for each. Until `untilMs` nobody else gets them;
-   * whoever dies before `settle` has made an attempt that failed.
+   * whoever dies before `settle` has made an attempt that failed. `turns`: so that no address and no tenant keeps others from theirs; tenants take turns.
    */
-  claim(nowMs: number, untilMs: number, limit: number): Promise<readonly Notice[]>
+  claim(nowMs: number, untilMs: number, limit: number, turns?: Turns): Promise<readonly Notice[]>
   /** Writes down what came of the attempt that `claim` gave out. `false`: it was sent anew by hand, or taken by somebody else, in between. */
   settle(notice: Notice, verdict: NoticeVerdict): Promise<boolean>
   /** Since when nothing is sent to the address, which has taken nothing since; `null`: it is in use. */
