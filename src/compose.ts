@@ -86,6 +86,7 @@ async function joinAdapters(
     onBound: (name, limit, untilMs) => events.emit('limit.bound', { account: limitedAccount(name), limit, untilMs }),
     onChange: (account, concurrency, reason) => events.emit('limit.changed', { account, concurrency, reason }),
   })
+  const privateNotices = config.env('SLUICE_NOTIFY_PRIVATE') === '1'
   return {
     ...state,
     runtime,
@@ -95,11 +96,11 @@ async function joinAdapters(
     lane: createLiveLane(models),
     governor,
     share,
-    allowance,
+    allowance: { ...allowance, privateNotices },
     process: { host: hostname(), pid: process.pid, version },
     env: config.env,
     cwd: config.cwd,
-    post: createPost({ allowPrivate: config.env('SLUICE_NOTIFY_PRIVATE') === '1' }),
+    post: createPost({ allowPrivate: privateNotices }),
     writeParquet,
     async close() {
       governor.close()

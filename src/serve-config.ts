@@ -18,8 +18,15 @@ export interface ServeConfig {
   /** How long what is under way may take to end when the server is told to stop, ms. */
   readonly drainMs: number
   readonly telemetry: TelemetryConfig
-  /** Who hears, as OpenAI's webhooks do, when a batch of the OpenAI-compatible routes has ended; `null`: nobody. */
-  readonly openAiNotify: NoticeTarget | null
+  readonly openAiNotify: OpenAiNotify
+}
+
+/** Who hears, as OpenAI's webhooks do, when a batch of the OpenAI-compatible routes has ended; `null`: nobody. */
+export interface OpenAiNotify {
+  /** Of tenants that have an address of their own, by name. */
+  readonly tenants: Readonly<Record<string, NoticeTarget | null>>
+  /** Of all others. */
+  readonly others: NoticeTarget | null
 }
 
 export interface JwtConfig {
@@ -40,6 +47,8 @@ export interface ServeLimits {
   readonly bodyBytes: number
   /** Bytes of one input, or of one file. */
   readonly uploadBytes: number
+  /** Bytes that one input may come to, unpacked and as rows. */
+  readonly unpackedBytes: number
   /** Characters of one template, and bytes and depth of an output schema. */
   readonly templateChars: number
   readonly schemaBytes: number

@@ -27,6 +27,10 @@ export interface Allowance {
   /** Object storage that may be read as input, and written with results: `s3://bucket/prefix/`. */
   readonly inputs: readonly string[]
   readonly writes: readonly string[]
+  /** Notices may go to addresses in private networks. @default false */
+  readonly privateNotices?: boolean
+  /** Bytes that one input may come to, unpacked and as rows. @default no bound */
+  readonly unpackedBytes?: number
 }
 
 /** Specs may name models of the usual providers, and nothing else. */

@@ -220,5 +220,7 @@ export function dayText(day: number): string {
 
 /** The day that is written so; `NaN` for any other text. */
 export function firstDay(text: string): number {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) / DAY_MS : Number.NaN
+  const atMs = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN
+  // Of a 31st of February the language makes a day of March.
+  return Number.isNaN(atMs) || !new Date(atMs).toISOString().startsWith(text) ? Number.NaN : atMs / DAY_MS
 }

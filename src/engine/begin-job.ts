@@ -9,8 +9,10 @@ import { filePositions } from '../spec/positions.ts'
 import { namedModel, withKnownModel } from '../spec/resolve-model.ts'
 import { checkTools } from './check.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import type { BeginOptions } from './job-desk.ts'
 import { specOf } from './job-parts.ts'
-import type { Submission } from './submission.ts'
+import { pricesNow } from './plan.ts'
+import { type KeptPlan, type Submission, submissionOf } from './submission.ts'
 import { refuseErrors } from './submit.ts'
 import { openTargets } from './take-up.ts'
 import { uploadedFiles } from './uploaded-files.ts'
@@ -20,7 +22,7 @@ export async function beginJob(
   deps: EngineDeps,
   jobDeps: JobDeps,
   job: Job,
-  { model }: { readonly model?: string },
+  { model, plan }: BeginOptions,
 ): Promise<Job> {
   const { store, runtime } = deps
   const spec = withModel(await specOf(deps, job), model, deps)
@@ -28,16 +30,16 @@ export async function beginJob(
   const hash = specHash(canonical)
   if (job.begunAtMs !== undefined && hash === job.specHash) return job
   if (job.state !== 'created' || job.begunAtMs !== undefined) throw cannotBegin(job)
-  const submissionText = await store.jobs.submission(job.jobNo)
-  const submission = JSON.parse(submissionText) as Submission
-  await refuseUnfinished(deps, job, submission)
-  const files = await uploadedFiles(deps, job, submission)
+  const before = await submissionOf(deps, job)
+  await refuseUnfinished(deps, job, before)
+  const files = await uploadedFiles(deps, job, before)
   openTargets(deps, spec)
+  const submission = runByPlan(before, { specHash: hash, priceHash: pricesNow(deps, spec) }, plan)
   const reading = {
     findings: [],
     draft: spec,
     positions: filePositions('spec'),
-    baseDir: submission.baseDir,
+    baseDir: before.baseDir,
     notYetCount: 0,
   }
   refuseErrors(await checkSpec(reading, checkTools(deps, files)))
@@ -46,7 +48,7 @@ export async function beginJob(
     const began = await store.jobs.begin(tx, job.jobNo, {
       specName: spec.name,
       specHash: hash,
-      submission: submissionText,
+      submission: JSON.stringify(submission),
       atMs: runtime.now(),
     })
     if (began) await enqueueIntake(jobDeps, tx, job)
@@ -56,6 +58,25 @@ export async function beginJob(
   // Somebody else was faster: the same wish is fulfilled, another is not.
   if (now === null || (!begun && now.specHash !== hash)) throw cannotBegin(now ?? job)
   return now
+}
+
+/** What a job that starts now keeps: what its plan expects it to cost, where that is still the plan of what it does. `asked`: it must be this one. */
+function runByPlan(
+  { plan, ...submission }: Submission,
+  now: Pick<KeptPlan, 'specHash' | 'priceHash'>,
+  asked: string | undefined,
+): Submission {
+  const holds = plan !== undefined && plan.specHash === now.specHash && plan.priceHash === now.priceHash
+  if (asked !== undefined && !(holds && plan.id === asked)) {
+    throw new SluiceError(
+      'plan_stale',
+      `${asked} is not the latest plan of this job, or its model or a price changed since`,
+      {
+        hint: 'Plan it anew, or start it without a plan.',
+      },
+    )
+  }
+  return holds && plan.expectedNano !== null ? { ...submission, plannedNano: plan.expectedNano } : submission
 }
 
 /** The spec with the model of this name, where one is given. */

@@ -12,12 +12,14 @@ import { submissionOf } from './submission.ts'
 
 /**
  * Looks at the beginning of a file that was uploaded as the input of `job`: whether it is what its name says, can be read, and has the columns that the
- * job's spec and its creator ask for. Throws SluiceError `input_invalid` with all findings.
+ * job's spec and its creator ask for. Throws SluiceError `input_invalid` with all findings, or `file_too_large` where that beginning, or what the file says of itself, shows that it would come
+ * to more than it may.
  */
 export async function checkUpload(deps: Pick<EngineDeps, 'store' | 'env'>, job: Job, file: FoundFile): Promise<void> {
   const spec = await specOf(deps, job)
-  const { columnsHint = [] } = await submissionOf(deps, job)
-  const preview = await describeInput({ input: spec.input, baseDir: '', env: deps.env, files: [file] })
+  const { columnsHint = [], unpackedBytes } = await submissionOf(deps, job)
+  const files = [unpackedBytes === undefined ? file : { ...file, unpackedBytes }]
+  const preview = await describeInput({ input: spec.input, baseDir: '', env: deps.env, files })
   const report = newReport(filePositions(file.name))
   checkInput(spec, preview, report)
   checkTemplates(spec, preview.columns, report)

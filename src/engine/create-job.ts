@@ -21,7 +21,7 @@ const UNNAMED = 'input.csv'
 export async function createJob(deps: EngineDeps, request: CreateRequest): Promise<Created> {
   const { store, runtime, tenantNo } = deps
   const known = await store.jobs.get(tenantNo, request.id)
-  if (known !== null) return again(deps, known)
+  if (known !== null) return again(deps, known, false)
   const reading = await readForeignSpec(request.spec, { allowance: deps.allowance, env: deps.env, name: 'spec' })
   const spec = loaded(reading)
   openTargets(deps, spec.spec)
@@ -35,6 +35,7 @@ export async function createJob(deps: EngineDeps, request: CreateRequest): Promi
     specPath: '',
     selection: null,
     ...(isUploaded && { fileId: fileIdOf(request.id) }),
+    ...(deps.allowance.unpackedBytes !== undefined && { unpackedBytes: deps.allowance.unpackedBytes }),
     ...(request.columnsHint !== null && { columnsHint: request.columnsHint }),
   }
   const { job, created } = await store.jobs.create({
@@ -55,10 +56,11 @@ export async function createJob(deps: EngineDeps, request: CreateRequest): Promi
       `the job key ${JSON.stringify(request.jobKey)} belongs to ${job.id}, which has another spec`,
     )
   }
-  if (!created) return again(deps, job)
+  if (!created) return again(deps, job, true)
   await addFile(deps, job, submission, posix.basename(spec.spec.input.source ?? UNNAMED))
   return {
     job,
+    isOther: false,
     fileId: submission.fileId ?? null,
     notes: findings.filter(({ severity }) => severity === 'warning').map(({ message }) => message),
   }
@@ -83,13 +85,17 @@ async function refuseOwnPrices({ store, tenantNo, allowance }: EngineDeps, { mod
 }
 
 /** A job that is there already: what a crash may have left out is done now. */
-async function again(deps: EngineDeps, job: Job): Promise<Created> {
+async function again(deps: EngineDeps, job: Job, isOther: boolean): Promise<Created> {
   const submission = await submissionOf(deps, job)
-  if (job.state === 'created' && submission.fileId !== undefined) {
-    const { input } = await specOf(deps, job)
-    await addFile(deps, job, submission, posix.basename(input.source ?? UNNAMED))
-  }
-  return { job, fileId: submission.fileId ?? null, notes: [] }
+  if (!takesInput(job)) return { job, isOther, fileId: null, notes: [] }
+  const { input } = await specOf(deps, job)
+  await addFile(deps, job, submission, posix.basename(input.source ?? UNNAMED))
+  return { job, isOther, fileId: submission.fileId ?? null, notes: [] }
+}
+
+/** Whether a job that was created over the network waits for its input. */
+function takesInput({ state, begunAtMs }: Job): boolean {
+  return state === 'created' && begunAtMs === undefined
 }
 
 async function addFile({ store, runtime }: EngineDeps, job: Job, { fileId }: Submission, name: string): Promise<void> {

@@ -3,14 +3,16 @@ import { resultTexts } from '../delivery/export.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { createAtOnce } from './at-once.ts'
+import { exportsFolder, removeEarlierExports } from './earlier-exports.ts'
 import type { FileRange } from './file-desk.ts'
 import { assertRowsKept } from './kept-rows.ts'
 import { createPassingFiles, type PassingFiles, removeTemporary, writeTemporary } from './passing-files.ts'
 import { exportJob, resultsOf } from './results.ts'
 import type { Download, DownloadRequest, TransferDeps } from './transfer-desk.ts'
 
-/** Bytes of a file that a reader holds at a time, twice. */
+/** Bytes of a file that a reader holds at a time, twice: each read from object storage is a request; those of a passing file cost next to nothing. */
 const READ_BYTES = 128 * 1024
+const PASSING_BYTES = 32 * 1024
 
 /** Tables that are made at a time. */
 const AT_ONCE = 4
@@ -25,7 +27,7 @@ export interface Downloads {
 export function createDownloads(deps: TransferDeps): Downloads {
   const making = new Map<string, Promise<string>>()
   const atOnce = createAtOnce(AT_ONCE)
-  const passing = createPassingFiles(atOnce, READ_BYTES)
+  const passing = createPassingFiles(atOnce, PASSING_BYTES)
 
   const made = (job: Job, request: DownloadRequest): Promise<string> => {
     const folder = folderOf(job, request)
@@ -48,7 +50,8 @@ export function createDownloads(deps: TransferDeps): Downloads {
       const name = nameOf(job, request)
       if (!isTerminal(job.state)) return { kind: 'stream', name, bytes: asItStands(deps, passing, job, request) }
       const key = await made(job, request)
-      const bytes = (await deps.blob.size(key)) ?? 0
+      const bytes = await deps.blob.size(key)
+      if (bytes === null) throw new SluiceError('job_state', `${job.id} was run again meanwhile`)
       const read = ({ from, to }: FileRange = { from: 0, to: bytes }) =>
         deps.blob.stream(key, { from, to, blockBytes: READ_BYTES })
       return {
@@ -62,10 +65,9 @@ export function createDownloads(deps: TransferDeps): Downloads {
   })
 }
 
-/** Below the job's own folder: what is removed with the job. */
 function folderOf({ id, round }: Job, { format, only, safeCsv, includeInput }: DownloadRequest): string {
   const options = [only ?? 'all', ...(safeCsv ? ['safe'] : []), ...(includeInput ? [] : ['bare']), format]
-  return `jobs/${id}/exports/${round}-${options.join('-')}/`
+  return `${exportsFolder({ id })}${round}-${options.join('-')}/`
 }
 
 function nameOf({ specName, id }: Job, { format, only }: DownloadRequest): string {
@@ -87,6 +89,7 @@ async function makeOnce(deps: TransferDeps, job: Job, request: DownloadRequest, 
     throw error
   }
   await writer.close()
+  await removeEarlierExports(deps.blob, job)
   for await (const first of deps.blob.list(folder)) return first
   return key
 }

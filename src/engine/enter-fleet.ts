@@ -82,10 +82,7 @@ export async function enterFleet(
     },
     rowsAtOnce: () => concurrency() ?? Number.POSITIVE_INFINITY,
     readInput: (ofJob, signal) => readInput(deps, jobDeps, ofJob, signal),
-    async finalize(ofJob, round, signal) {
-      await finalize(jobDeps, ofJob, round, signal)
-      await tellEnd(deps, ofJob)
-    },
+    finalize: (ofJob, round, signal) => finalize(jobDeps, ofJob, round, signal),
     fulfilWish: (ofJob) => fulfilWish(jobDeps, ofJob),
     mendQueue: (ofJob) => mendQueue(jobDeps, ofJob),
   })
@@ -98,14 +95,6 @@ export async function enterFleet(
       await registration?.release()
     },
   })
-}
-
-/** Tells this process that a job is over, if it is. */
-async function tellEnd({ store, events }: EngineDeps, jobNo: number): Promise<void> {
-  const job = await store.jobs.getByNo(jobNo)
-  if (job === null || job.endedAtMs === null) return
-  const { id: jobId, tenantNo, round, state, createdAtMs, startedAtMs, endedAtMs, counters } = job
-  events.emit('job.ended', { jobNo, jobId, tenantNo, round, state, createdAtMs, startedAtMs, endedAtMs, counters })
 }
 
 /** What a worker needs for requests that go by batch. */

@@ -30,6 +30,7 @@ export async function bringIn(
       baseDir: submission.baseDir,
       env: deps.env,
       files: await uploadedFiles(deps, job, submission),
+      rowsBytes: submission.unpackedBytes,
       selection: submission.selection,
       job,
       blob: deps.blob,

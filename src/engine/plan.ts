@@ -133,7 +133,7 @@ async function plannedRoute(deps: EngineDeps, spec: Spec, found: RowEvidence): P
 
 /** What a plan of this spec would be bound to, now. Reads all of the input. */
 export async function bindingOf(deps: EngineDeps, spec: ToPlan, signal: AbortSignal): Promise<PlanBinding> {
-  const { model, input } = spec.spec
+  const { input } = spec.spec
   const source = await openSource({
     input,
     baseDir: spec.baseDir,
@@ -145,8 +145,13 @@ export async function bindingOf(deps: EngineDeps, spec: ToPlan, signal: AbortSig
   return {
     specHash: spec.hash,
     inputHash: await fingerprint(source, signal),
-    priceHash: priceHash([model, ...model.fallback].map(({ target, price }) => deps.models.price(target, price))),
+    priceHash: pricesNow(deps, spec.spec),
   }
+}
+
+/** The hash of the prices that a plan of this spec would be made with, now. */
+export function pricesNow({ models }: Pick<EngineDeps, 'models'>, { model }: Pick<Spec, 'model'>): string {
+  return priceHash([model, ...model.fallback].map(({ target, price }) => models.price(target, price)))
 }
 
 /** The rows to run once the pilot's answers are kept; where answers are not reused, they are asked once more. */

@@ -1,4 +1,5 @@
 import type { Job } from '../domain/job.ts'
+import { StorageFailure } from '../domain/storage-failure.ts'
 import type { RetryRequest } from '../engine.ts'
 import { SluiceError } from '../errors.ts'
 import type { JobDeps } from '../job/job-deps.ts'
@@ -6,6 +7,7 @@ import { retry } from '../job/retry.ts'
 import { canonicalJson, specHash } from '../spec/canonical.ts'
 import { loadSpec } from '../spec/load.ts'
 import { withKnownModel, withModel } from '../spec/resolve-model.ts'
+import { removeEarlierExports } from './earlier-exports.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { columnsOf, specOf } from './job-parts.ts'
 import { assertRowsKept } from './kept-rows.ts'
@@ -27,7 +29,14 @@ export async function openRetry(deps: EngineDeps, jobDeps: JobDeps, job: Job, re
     ...(chunkNos && { chunkNos }),
     ...(request.rows && { rowIds: request.rows }),
   }
-  return retry(jobDeps, job, selection, specHash)
+  const rows = await retry(jobDeps, job, selection, specHash)
+  if (rows > 0) await removeEarlierExports(deps.blob, { id: job.id, round: job.round + 1 }).catch(unlessBroken)
+  return rows
+}
+
+/** The round is open: a storage that does not answer now is asked again when it ends. */
+function unlessBroken(error: unknown): void {
+  if (!(error instanceof StorageFailure)) throw error
 }
 
 async function specForRetry(deps: EngineDeps, job: Job, request: RetryRequest): Promise<string> {

@@ -1,4 +1,5 @@
 import { isTerminal, type JobId } from '../domain/job.ts'
+import type { Plan } from '../domain/plan.ts'
 import type { Planned } from '../engine.ts'
 import { type Finding, SluiceError } from '../errors.ts'
 import { checkSpec } from '../plan/check.ts'
@@ -20,8 +21,8 @@ export interface SpecDesk {
   /** The spec that a document is. Throws SluiceError `spec_invalid`, or `not_yet_supported`, with all findings. */
   read(document: unknown): Promise<Pick<LoadedSpec, 'spec' | 'hash'>>
   /**
-   * Plans a document whose input lies in object storage, or a job that waits to be started, with what was uploaded for it. Throws `spec_invalid`,
-   * `input_missing`, `job_not_found`, `job_state`.
+   * Plans a document whose input lies in object storage, or a job that waits to be started, with what was uploaded for it; the job keeps what its latest
+   * plan expects it to cost. Throws `spec_invalid`, `input_missing`, `job_not_found`, `job_state`.
    */
   plan(
     what: { readonly document: unknown } | { readonly job: JobId },
@@ -50,8 +51,12 @@ export function createSpecDesk(deps: EngineDeps): SpecDesk {
       return { spec, hash }
     },
     async plan(what, { explain, signal }) {
-      if ('job' in what)
-        return { findings: [], ...(await plan(deps, await jobToPlan(deps, what.job), explain, signal)) }
+      if ('job' in what) {
+        const job = await jobToPlan(deps, what.job)
+        const planned = await plan(deps, job, explain, signal)
+        if (planned.plan !== null) await keepPlan(deps, job, planned.plan)
+        return { findings: [], ...planned }
+      }
       const reading = await readingOf(what.document)
       const spec = loaded(reading)
       if (!isRemote(reading)) {
@@ -78,7 +83,7 @@ function plan(deps: EngineDeps, spec: ToPlan, explain: boolean, signal: AbortSig
 }
 
 /** The spec of a job that waits to be started, and what was uploaded for it. */
-async function jobToPlan(deps: EngineDeps, id: JobId): Promise<ToPlan> {
+async function jobToPlan(deps: EngineDeps, id: JobId): Promise<ToPlan & { readonly jobNo: number }> {
   const { store, tenantNo } = deps
   const job = await store.jobs.get(tenantNo, id)
   if (job === null) throw new SluiceError('job_not_found', `there is no job ${id} here`)
@@ -89,5 +94,13 @@ async function jobToPlan(deps: EngineDeps, id: JobId): Promise<ToPlan> {
   }
   const submission = await submissionOf({ store }, job)
   const files = await uploadedFiles(deps, job, submission)
-  return { spec: await specOf(deps, job), hash: job.specHash, baseDir: submission.baseDir, files }
+  return { spec: await specOf(deps, job), hash: job.specHash, baseDir: submission.baseDir, files, jobNo: job.jobNo }
+}
+
+/** By this plan the job is run, unless another comes before its start. One that was started meanwhile runs by none. */
+async function keepPlan({ store }: EngineDeps, { jobNo }: { readonly jobNo: number }, made: Plan): Promise<void> {
+  const { id, binding, use } = made
+  const { specHash, priceHash } = binding
+  const kept = { id, specHash, priceHash, expectedNano: use.costNano?.expected ?? null }
+  await store.jobs.resubmit(jobNo, JSON.stringify({ ...(await submissionOf({ store }, { jobNo })), plan: kept }))
 }

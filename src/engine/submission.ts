@@ -1,4 +1,5 @@
 import type { NanoUsd } from '../domain/money.ts'
+import type { PlanBinding } from '../domain/plan.ts'
 import type { RowPick } from '../engine.ts'
 import type { EngineDeps } from './engine-deps.ts'
 
@@ -9,10 +10,21 @@ export interface Submission {
   readonly selection: RowPick | null
   /** What the plan by which it is run expects it to cost; absent: it is run by none, or that knows no price. */
   readonly plannedNano?: NanoUsd
+  /** The latest plan that was made of the job before its start; absent: none, or it has begun. */
+  readonly plan?: KeptPlan
   /** The uploaded file that is its input; absent: what the spec names is. */
   readonly fileId?: string
   /** Columns that its input must have; absent: whatever the spec asks for. */
   readonly columnsHint?: readonly string[]
+  /** Bytes that its input may come to, unpacked and as rows; absent: any number. */
+  readonly unpackedBytes?: number
+}
+
+/** What a job keeps of a plan until it starts: by which spec and prices it was made, and what it expects. */
+export interface KeptPlan extends Pick<PlanBinding, 'specHash' | 'priceHash'> {
+  readonly id: string
+  /** `null`: it knows no price. */
+  readonly expectedNano: NanoUsd | null
 }
 
 /** What a job keeps of its submission. */

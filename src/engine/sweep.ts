@@ -9,7 +9,7 @@ const ANSWERS_KEPT_MS = 24 * 3_600_000
 const FILES_AT_ONCE = 100
 
 /**
- * Throws away what has run out: files whose time is over, and answers that were kept for whoever might ask again. A turn that dies leaves the rest to the next.
+ * Throws away what is of no more use: files whose time is over, inputs whose rows are in their job's snapshot, and answers that were kept for whoever might ask again. A turn that dies leaves the rest to the next.
  */
 export async function sweep(deps: {
   readonly store: Pick<Store, 'files' | 'requests'>
@@ -19,7 +19,8 @@ export async function sweep(deps: {
   const { store, blob, runtime } = deps
   const nowMs = runtime.now()
   await store.requests.forget(nowMs - ANSWERS_KEPT_MS)
-  for (const { id, tenantNo } of await store.files.expired(nowMs, FILES_AT_ONCE)) {
+  const gone = [...(await store.files.expired(nowMs, FILES_AT_ONCE)), ...(await store.files.spentInputs(FILES_AT_ONCE))]
+  for (const { id, tenantNo } of gone) {
     // Its bytes first: what is left of them could not be found any more once the file is off the list.
     await blob.removeAll(folderOf(id))
     await store.files.remove(tenantNo, id)

@@ -9,7 +9,7 @@ import type { Submission } from './submission.ts'
 export async function uploadedFiles(
   { store, blob }: Pick<EngineDeps, 'store' | 'blob'>,
   { tenantNo }: Pick<Job, 'tenantNo'>,
-  { fileId }: Pick<Submission, 'fileId'>,
+  { fileId, unpackedBytes }: Pick<Submission, 'fileId' | 'unpackedBytes'>,
 ): Promise<readonly FoundFile[] | undefined> {
   if (fileId === undefined) return undefined
   const file = await store.files.get(tenantNo, fileId)
@@ -19,5 +19,6 @@ export async function uploadedFiles(
       hint: 'Create a job anew, and upload it again.',
     })
   }
-  return [storedFile(file, await store.files.parts(tenantNo, fileId), blob)]
+  const found = storedFile(file, await store.files.parts(tenantNo, fileId), blob)
+  return [unpackedBytes === undefined ? found : { ...found, unpackedBytes }]
 }

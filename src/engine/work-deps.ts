@@ -2,6 +2,7 @@ import type { JobDeps } from '../job/job-deps.ts'
 import { createDelivery } from '../notify/delivery.ts'
 import { createRollCall } from '../worker/roll-call.ts'
 import { settleChunk } from '../worker/settle-chunk.ts'
+import { removeEarlierExports } from './earlier-exports.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { batchDeps, type WorkDeps } from './enter-fleet.ts'
 import { readRows, specOf } from './job-parts.ts'
@@ -19,11 +20,15 @@ export function workDeps(deps: EngineDeps): WorkDeps {
     queue: deps.queue,
     blob: deps.blob,
     runtime,
+    events: deps.events,
     isGone: presence === null ? rollCall.isGone : (workerId) => presence.isGone(workerId),
     specOf: (job) => specOf(deps, job),
     readRows: async (job, chunk) => readRows(deps, job, await specOf(deps, job), chunk),
     writeResults: (job, spec, signal) => writeConfigured(deps, job, spec, signal),
-    keepReport: (job) => writeReport(deps, job.jobNo),
+    keepReport: async (job) => {
+      await writeReport(deps, job.jobNo)
+      await removeEarlierExports(deps.blob, job)
+    },
     plannedNano: async (job) => (await submissionOf(deps, job)).plannedNano ?? null,
     settleChunk: (ref) =>
       settleChunk(

@@ -213,11 +213,29 @@ export const ERRORS = Object.freeze({
     exitCode: 2,
     httpStatus: 404,
   },
+  method_not_allowed: {
+    title: 'The route is there, and takes other methods',
+    hint: 'Use one of those in the header `Allow`.',
+    exitCode: 2,
+    httpStatus: 405,
+  },
   request_invalid: {
     title: 'The request is not what the route takes',
     hint: 'Correct it; `/api/v1/openapi.json` says what the route takes.',
     exitCode: 2,
     httpStatus: 400,
+  },
+  request_timeout: {
+    title: 'The request did not come to its end in time',
+    hint: 'Send it without pauses.',
+    exitCode: 1,
+    httpStatus: 408,
+  },
+  headers_too_large: {
+    title: 'Address and headers are larger than this server takes',
+    hint: 'Send fewer and shorter ones; what is long belongs into the body.',
+    exitCode: 2,
+    httpStatus: 431,
   },
   body_too_large: {
     title: 'The body is larger than this server takes',

@@ -1,18 +1,22 @@
 import rateLimit from '@fastify/rate-limit'
 import underPressure from '@fastify/under-pressure'
-import Fastify, { type FastifyServerOptions } from 'fastify'
+import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest, type FastifyServerOptions } from 'fastify'
 import { SluiceError } from '../errors.ts'
 import { assertScope, createAuth } from './auth.ts'
+import { answerClientErrors } from './client-error.ts'
 import { downloadRoutes } from './download-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import type { App, HttpDeps } from './http-deps.ts'
 import { addIdempotency } from './idempotency.ts'
+import { readJsonBodies } from './json-body.ts'
+import { collectMethods } from './known-methods.ts'
 import { nativeRoutes } from './native/native-routes.ts'
 import { openAiRoutes } from './openai/openai-routes.ts'
 import { addOpenApi } from './openapi.ts'
 import { addOperationRoutes } from './operation-routes.ts'
 import { assertPlain } from './plain-body.ts'
 import { sendError } from './problem.ts'
+import { ANSWERED_HERE, refuseEarly } from './refuse-early.ts'
 import { compileCheck } from './request-check.ts'
 import { observeRequests, tellFailure } from './request-telemetry.ts'
 import { resultsStreamRoutes } from './results-stream-routes.ts'
@@ -58,24 +62,31 @@ export async function createApp(deps: HttpDeps): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: PARAM_CHARS },
     schemaController: COMPILERS,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
+    clientErrorHandler: answerClientErrors(runtime),
+    ...ANSWERED_HERE,
   })
   // Of text nothing is made here; it is a body of another type like all others.
   app.removeContentTypeParser('text/plain')
   observeRequests(app, deps)
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  // Many clients announce JSON whenever they POST, also where there is nothing to say.
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') done(null, undefined)
-    else void parseJson(request, String(body), done)
-  })
-  app.setErrorHandler((error, request, reply) => {
+  refuseEarly(app)
+  readJsonBodies(app)
+  const methodsOf = collectMethods(app)
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = unfinished(thrown, request, reply) ?? thrown
     tellFailure(deps, request, error)
     return sendError(error, request, reply)
   })
   app.setNotFoundHandler((request, reply) => {
     const [path = ''] = request.url.split('?', 1)
-    const missing = new SluiceError('route_not_found', `there is no ${request.method} ${path}`)
-    return sendError(missing, request, reply)
+    const methods = methodsOf(path)
+    if (methods.length === 0)
+      return sendError(new SluiceError('route_not_found', `there is no ${path}`), request, reply)
+    void reply.header('allow', methods.join(', '))
+    const refusal = new SluiceError(
+      'method_not_allowed',
+      `${path} takes ${methods.join(', ')}, and no ${request.method}`,
+    )
+    return sendError(refusal, request, reply)
   })
   await addRefusals(app, deps)
   app.addHook('preValidation', async ({ body, query }) => {
@@ -125,4 +136,15 @@ async function addRefusals(app: App, deps: HttpDeps): Promise<void> {
     errorResponseBuilder: (_request, { max }) =>
       new SluiceError('rate_limited', `more than ${max} requests came within a minute`),
   })
+}
+
+/** What became of a request whose body did not come to its end; `null`: it did, or that is not why it failed. */
+function unfinished(error: unknown, { raw }: FastifyRequest, reply: FastifyReply): SluiceError | null {
+  if (raw.complete !== false) return null
+  const { code } = error as Partial<FastifyError>
+  if (code === 'ECONNRESET') return new SluiceError('request_invalid', 'the body broke off')
+  if (code !== 'FST_ERR_HANDLER_TIMEOUT') return null
+  // What is still to come of it is no request.
+  void reply.header('connection', 'close')
+  return new SluiceError('request_timeout', 'the body did not come in time')
 }

@@ -25,7 +25,7 @@ const addresses = new Ajv2020({ ...strict, useDefaults: true, coerceTypes: 'arra
 
 /** Compiles the schema of a part of a request into a check of it: whatever is not as it says is refused, and nothing is left out in silence. */
 export const compileCheck: FastifySchemaCompiler<TSchema> = ({ schema, httpPart = 'body' }) => {
-  const validate = compiled(schema, httpPart)
+  const validate = compileSchema(schema, httpPart)
   const isOptional = '~optional' in schema
   return (value: unknown) => {
     if (isOptional && (value === undefined || value === null)) return { value: undefined }
@@ -38,13 +38,14 @@ export const compileCheck: FastifySchemaCompiler<TSchema> = ({ schema, httpPart 
 
 /** Checks a value of a body against the one schema that it is to fit. Throws SluiceError `request_invalid` with all findings. */
 export function bodyCheck(schema: TSchema): (value: unknown) => void {
-  const validate = compiled(schema, 'body')
+  const validate = compileSchema(schema, 'body')
   return (value) => {
     if (!validate(value)) throw refusal('body', validate.errors ?? [], value)
   }
 }
 
-function compiled(schema: TSchema, httpPart: string): ValidateFunction {
+/** Compiles the schema of a part of a request: in addresses, where everything is text, values are what the schema asks for as far as they can be. */
+export function compileSchema(schema: TSchema, httpPart: string): ValidateFunction {
   return (httpPart === 'body' ? bodies : addresses).compile(schema)
 }
 
@@ -88,7 +89,8 @@ function findingOf(part: string, error: ErrorObject, value: unknown): Finding {
   return finding(`${name} ${expected(error)}, got ${showValue(got)}`, nearOf(error, got))
 }
 
-function expected(error: ErrorObject): string {
+/** What a value that is refused must be: `must be integer`. */
+export function expected(error: ErrorObject): string {
   const choice = choiceOf(error)
   if (choice !== null) return `must be ${oneOf(choice)}`
   return error.message ?? 'is not allowed'

@@ -79,7 +79,7 @@ export function uploadRoutes(app: App, deps: HttpDeps): void {
         response: {
           200: json('How it stands; `Upload-Offset` says where to go on.', ref(INPUT)),
           404: problem('No such job.'),
-          409: problem('The job takes no upload.'),
+          409: problem('The job takes no upload, or has read it: it is not kept then.'),
         },
       },
     },
@@ -96,8 +96,8 @@ async function put(deps: HttpDeps, request: FastifyRequest<{ Params: { id: strin
   const { tenantNo } = request.principal
   const { id } = request.params
   const files = service.files(tenantNo)
-  const file = await fileOf(deps, tenantNo, id)
   await assertWaits(deps, tenantNo, id)
+  const file = await fileOf(deps, tenantNo, id)
   try {
     const upload = readUpload(request.headers)
     const check = (whole: Parameters<ReturnType<HttpDeps['service']['transfers']>['checkInput']>[1]) =>
@@ -117,12 +117,20 @@ async function put(deps: HttpDeps, request: FastifyRequest<{ Params: { id: strin
   }
 }
 
-async function fileOf({ service }: HttpDeps, tenantNo: number, jobId: string): Promise<StoredFile> {
+async function fileOf(deps: HttpDeps, tenantNo: number, jobId: string): Promise<StoredFile> {
+  const { service } = deps
   const { fileId } = await service.jobs(tenantNo).input(jobId)
   if (fileId === null) {
     throw new SluiceError('job_state', `${jobId} reads its input from where its spec says, and takes no upload`)
   }
-  return service.files(tenantNo).get(fileId)
+  return service
+    .files(tenantNo)
+    .get(fileId)
+    .catch(async (error: unknown) => {
+      // Of a job that has read it, it is not kept.
+      await assertWaits(deps, tenantNo, jobId)
+      throw error
+    })
 }
 
 async function assertWaits({ service }: HttpDeps, tenantNo: number, jobId: string): Promise<void> {

@@ -1,13 +1,16 @@
 import type { Env } from '../blob/s3-access.ts'
 import type { Value } from '../domain/row.ts'
 import type { InputSpec } from '../domain/spec.ts'
+import { SluiceError } from '../errors.ts'
 import type { FoundFile } from './input-file.ts'
 import { openSource } from './open-source.ts'
 import { keyColumnOf } from './row-key.ts'
-import type { SourceItem, SourceUnreadable } from './source.ts'
+import { MAX_RECORD_BYTES, type Source, type SourceItem, type SourceUnreadable } from './source.ts'
 
 /** Items that are looked at. */
 const SAMPLE_ITEMS = 200
+/** Bytes that are looked at: some of the longest records that there can be. */
+const SAMPLE_BYTES = 4 * MAX_RECORD_BYTES
 /** Rows that are given back. */
 const SAMPLE_ROWS = 20
 
@@ -39,15 +42,17 @@ export async function describeInput(options: {
 }): Promise<InputPreview> {
   const source = await openSource({ ...options, spool: null })
   const items: SourceItem[] = []
-  let [columns, bytesRead, whole] = [source.columns, 0, true]
+  let [columns, bytesRead, bytes, whole] = [source.columns, 0, 0, true]
   for await (const batch of source.read(null)) {
     items.push(...batch.items)
     ;({ columns, bytesRead } = batch)
-    if (items.length >= SAMPLE_ITEMS) {
+    bytes += batch.bytes
+    if (items.length >= SAMPLE_ITEMS || bytes >= SAMPLE_BYTES) {
       whole = false
       break
     }
   }
+  if (items.length === 0 && !whole) throw endless(source)
   keyColumnOf(options.input.key, { columns })
   const rows = items.flatMap((item) => (item.kind === 'row' ? [item.values] : []))
   const estimated =
@@ -63,5 +68,13 @@ export async function describeInput(options: {
     rows: rows.slice(0, SAMPLE_ROWS),
     unreadable: items.filter((item) => item.kind === 'unreadable'),
     notes: source.notes,
+  })
+}
+
+function endless({ files, format }: Source): SluiceError {
+  const [file = format] = files
+  return new SluiceError('input_invalid', `${file} has no row within its first ${SAMPLE_BYTES / 1024 / 1024} MiB`, {
+    place: { file, line: null, column: null },
+    hint: `A row may have ${MAX_RECORD_BYTES / 1024 / 1024} MiB. Look whether its lines end, and whether its format is the one that its name says.`,
   })
 }

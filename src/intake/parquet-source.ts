@@ -1,8 +1,12 @@
 import { SluiceError } from '../errors.ts'
-import { describeParquet, type ParquetTable, readParquet } from '../table/read-table.ts'
+import { describeParquet, type ParquetTable, readParquet } from '../table/read-parquet.ts'
 import { hashFiles, identifyFiles } from './file-identity.ts'
 import type { FoundFile } from './input-file.ts'
-import type { Source, SourceBatch } from './source.ts'
+import { refuseLarger } from './size-limit.ts'
+import { MAX_RECORD_BYTES, type Source, type SourceBatch, type SourceItem, type SourceRow } from './source.ts'
+
+/** What of a file is held at a time: a few of the longest rows. */
+const AT_ONCE_BYTES = 4 * MAX_RECORD_BYTES
 
 /** How many rows of all files were read. */
 interface ParquetPosition {
@@ -33,14 +37,20 @@ export async function openParquet(files: readonly FoundFile[], signal?: AbortSig
       if (skipped === rows) continue
       const disk = await file.onDisk('all', signal)
       try {
-        const table = await readParquet(disk.path, file.name, skipped)
+        const { path } = disk
+        const table = await readParquet({ path, name: file.name, fromRow: skipped, atOnceBytes: AT_ONCE_BYTES })
+        refuseLarger(`${file.name} comes, written out, to`, table.bytes, file.unpackedBytes)
+        let at = skipped
         for await (const batch of table.rows()) {
+          const first = at
+          at += batch.length
           done += batch.length
           yield {
-            items: batch.map((values) => ({ kind: 'row' as const, values, line: null, file: index })),
+            items: batch.map((values, row) => itemOf(values, file, index, first + row)),
             columns: table.columns,
             position: JSON.stringify({ rows: done } satisfies ParquetPosition),
             bytesRead: Math.floor((bytesTotal * done) / rowsTotal),
+            bytes: Math.ceil((table.bytes * batch.length) / rows),
           }
         }
       } finally {
@@ -61,6 +71,12 @@ export async function openParquet(files: readonly FoundFile[], signal?: AbortSig
     read,
     notesAt: () => [],
   })
+}
+
+function itemOf(values: SourceRow['values'] | null, file: FoundFile, index: number, row: number): SourceItem {
+  if (values !== null) return { kind: 'row', values, line: null, file: index }
+  const message = `${file.name}, row ${row + 1}, cannot be read: it is longer than ${MAX_RECORD_BYTES / 1024 / 1024} MiB`
+  return { kind: 'unreadable', line: row + 1, file: file.name, message, excerpt: '' }
 }
 
 async function lookAt(file: FoundFile, signal: AbortSignal | undefined): Promise<ParquetTable> {

@@ -93,12 +93,13 @@ async function* readSpool(
 ): AsyncGenerator<SourceBatch> {
   const start = from === null ? 0 : (JSON.parse(from) as QueryPosition).offset
   let rows: (readonly Value[])[] = []
-  let end = start
+  let [begin, end] = [start, start]
   const batch = (): SourceBatch => ({
     items: rows.map((values) => ({ kind: 'row', values, line: null, file: 0 })),
     columns,
     position: JSON.stringify({ offset: end } satisfies QueryPosition),
     bytesRead: end,
+    bytes: end - begin,
   })
   for await (const line of lines(blob, key)) {
     // The first line names the columns.
@@ -108,6 +109,7 @@ async function* readSpool(
     if (rows.length === BATCH_ROWS) {
       yield batch()
       rows = []
+      begin = end
     }
   }
   yield batch()
@@ -139,6 +141,7 @@ async function* readTable(table: TableReading): AsyncGenerator<SourceBatch> {
       columns: table.columns,
       position: JSON.stringify({ rows }),
       bytesRead: 0,
+      bytes: 0,
     }
   }
 }

@@ -15,6 +15,7 @@ import { openSource } from './open-source.ts'
 import { keyColumnOf } from './row-key.ts'
 import { EMPTY_MANIFEST, type FinishedSegment, type ManifestState } from './segment-draft.ts'
 import { createPicker, type Picker, type Selection } from './selection.ts'
+import { refuseLarger } from './size-limit.ts'
 import { createPiecePool } from './snapshot.ts'
 import type { Source, SourceItem } from './source.ts'
 
@@ -26,6 +27,8 @@ export interface IntakeOptions {
   readonly env: Env
   /** What is read in place of what `input.source` names: files that were uploaded. */
   readonly files?: readonly FoundFile[] | undefined
+  /** Bytes that the rows may come to; absent: any number. */
+  readonly rowsBytes?: number | undefined
   /** `null`: all rows. */
   readonly selection: Selection | null
   readonly job: Pick<Job, 'id' | 'jobNo' | 'input' | 'inputHash' | 'rowsTotal'>
@@ -66,6 +69,8 @@ interface IntakePosition {
   readonly ordinal: number
   readonly manifest: ManifestState
   readonly found: readonly string[]
+  /** Of the rows so far, in the snapshot; absent: none, or nobody counted. */
+  readonly bytes?: number
 }
 
 const PROGRESS_MS = 100
@@ -76,7 +81,7 @@ const PROGRESS_MS = 100
  * what intake kept for itself (`removeIntakeFiles`).
  *
  * Throws SluiceError `input_missing`, `input_invalid`, `input_changed` (it is not what the first segments came from), `duplicate_key`,
- * `row_not_found`, `storage` (object storage that the input lies in does not answer); StorageFailure where blobs or store cannot be written; the signal's reason when aborted.
+ * `row_not_found`, `file_too_large`, `storage` (object storage that the input lies in does not answer); StorageFailure where blobs or store cannot be written; the signal's reason when aborted.
  */
 export async function runIntake(options: IntakeOptions): Promise<IntakeResult> {
   const { spec, baseDir, env, job, blob, chunks, signal } = options
@@ -138,6 +143,7 @@ async function readInput(
   let { ordinal } = from
   let unreadable = from.manifest.unreadable
   let rows = from.manifest.rows
+  let rowsBytes = from.bytes ?? 0
   const manifest = createManifest({
     blob,
     job: job.id,
@@ -145,7 +151,11 @@ async function readInput(
     pieces: createPiecePool(),
     from: from.manifest,
     estimateRows: () => estimateRows(options, source, rows, bytesRead),
-    commit: (segment) => chunks.appendSegment(toNewSegment(job.jobNo, segment, from.identity, picker)),
+    commit(segment) {
+      rowsBytes += bytesOf(segment)
+      refuseLarger('the rows of the input come to', rowsBytes, options.rowsBytes)
+      return chunks.appendSegment(toNewSegment(job.jobNo, segment, { ...from, bytes: rowsBytes }, picker))
+    },
   })
   let reported = runtime.elapsed()
   const report = () => options.onProgress?.({ rows, unreadable, bytesRead, bytesTotal: source.bytesTotal })
@@ -199,7 +209,17 @@ function estimateRows(
   )
 }
 
-function toNewSegment(jobNo: number, segment: FinishedSegment, identity: string, picker: Picker): NewSegment {
+/** What is kept of a segment: its rows, and what is said of lines that cannot be read. */
+function bytesOf({ bytes, unreadable }: FinishedSegment): number {
+  return unreadable.reduce((sum, { message, excerpt }) => sum + message.length + excerpt.length, bytes)
+}
+
+function toNewSegment(
+  jobNo: number,
+  segment: FinishedSegment,
+  { identity, bytes: rowsBytes = 0 }: Pick<IntakePosition, 'identity' | 'bytes'>,
+  picker: Picker,
+): NewSegment {
   const { segmentNo, key, bytes, sha256: hash, chunks, unreadable, cursor, state } = segment
   const position: IntakePosition = {
     identity,
@@ -209,6 +229,7 @@ function toNewSegment(jobNo: number, segment: FinishedSegment, identity: string,
     manifest: state,
     // Each row that was asked for by name is one row of the snapshot.
     found: picker.found().slice(0, state.rows),
+    bytes: rowsBytes,
   }
   return { jobNo, segmentNo, key, bytes, sha256: hash, chunks, unreadable, position: JSON.stringify(position) }
 }

@@ -9,6 +9,8 @@ export interface SourceBatch {
   readonly position: string
   /** Bytes of input consumed so far, for progress. */
   readonly bytesRead: number
+  /** Bytes that were looked at for this batch, unpacked; for what is no text, about. */
+  readonly bytes: number
 }
 
 export type SourceItem = SourceRow | SourceUnreadable

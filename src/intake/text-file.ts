@@ -3,6 +3,7 @@ import { createGunzip } from 'node:zlib'
 import { SluiceError } from '../errors.ts'
 import { byteOrderMark, type Encoding, firstInvalidUtf8, looksLikeUtf16, toUtf8 } from './encoding.ts'
 import { BLOCK_BYTES, type FoundFile } from './input-file.ts'
+import { refuseLarger } from './size-limit.ts'
 
 /** Bytes of text that are looked at to find delimiter, header, columns and encoding. */
 export const HEAD_BYTES = 256 * 1024
@@ -124,8 +125,13 @@ async function* unpackedChunks(file: FoundFile, progress: { bytes: number }): As
   const unzip = createGunzip({ chunkSize: BLOCK_BYTES })
   // Errors of either stream surface where `unzip` is read.
   pipeline(Readable.from(ownBlocks(file, progress)), unzip, () => undefined)
+  let bytes = 0
   try {
-    yield* unzip
+    for await (const block of unzip) {
+      bytes += block.length
+      refuseLarger(`${file.name} comes, unpacked, to`, bytes, file.unpackedBytes)
+      yield block
+    }
   } catch (error) {
     // What is wrong with the file itself, and not with what was in it.
     if (error instanceof SluiceError) throw error

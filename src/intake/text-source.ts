@@ -47,6 +47,7 @@ export function textSource(options: TextSourceOptions): Source {
       const part = await options.openPart(index)
       const { offset, state } = from !== null && from.file === index ? from : part.start
       let last = state
+      let at = offset
       for await (const block of readRecords(part.text, part.reader(state), offset)) {
         last = block.state
         const names = options.columnsNow()
@@ -63,7 +64,9 @@ export function textSource(options: TextSourceOptions): Source {
           columns: names,
           position: JSON.stringify(position),
           bytesRead: bytesBefore + block.bytesRead,
+          bytes: block.offset - at,
         }
+        at = block.offset
       }
       empty += emptyLines(last)
       bytesBefore += files[index]?.bytes ?? 0

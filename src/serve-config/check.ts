@@ -50,11 +50,26 @@ function checkJwt({ jwt }: ServeFile, env: Env, report: Report): void {
 /** The variables are read by whoever sends, which may be a worker elsewhere: that they are set here says they are no slip of the pen. */
 function checkNotify({ openai_notify: notify }: ServeFile, env: Env, report: Report): void {
   if (notify === undefined) return
-  const path = ['openai_notify', 'webhook']
-  const read = readAddress(notify.webhook, 'webhook')
-  if ('problem' in read) report.error(path, `openai_notify.webhook ${read.problem}`, read.hint)
+  checkHook(notify, ['openai_notify'], env, report)
+  for (const [tenant, hook] of Object.entries(notify.tenants ?? {}))
+    checkHook(hook, ['openai_notify', 'tenants', tenant], env, report)
+}
+
+function checkHook(
+  { webhook, secret_env: secretEnv }: { readonly webhook?: string; readonly secret_env?: string },
+  at: Path,
+  env: Env,
+  report: Report,
+): void {
+  if (secretEnv !== undefined) requireVariable(secretEnv, [...at, 'secret_env'], env, report)
+  if (webhook === undefined) {
+    if (secretEnv !== undefined) report.error(at, `${formatPath(at)} signs what goes nowhere`, 'Give a webhook, too.')
+    return
+  }
+  const path = [...at, 'webhook']
+  const read = readAddress(webhook, 'webhook')
+  if ('problem' in read) report.error(path, `${formatPath(path)} ${read.problem}`, read.hint)
   else if ('env' in read.address) requireVariable(read.address.env, path, env, report)
-  if (notify.secret_env !== undefined) requireVariable(notify.secret_env, ['openai_notify', 'secret_env'], env, report)
 }
 
 function checkModels(file: ServeFile, report: Report): void {

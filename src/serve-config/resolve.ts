@@ -1,6 +1,6 @@
 import type { Allowance, KnownModel } from '../domain/allowance.ts'
 import type { NoticeTarget } from '../domain/notice.ts'
-import type { JwtConfig, ServeConfig, ServeLimits, TelemetryConfig } from '../serve-config.ts'
+import type { JwtConfig, OpenAiNotify, ServeConfig, ServeLimits, TelemetryConfig } from '../serve-config.ts'
 import { readAddress } from '../spec/notify-address.ts'
 import { filePositions, newReport } from '../spec/positions.ts'
 import { parseDuration } from '../spec/quantity.ts'
@@ -12,29 +12,37 @@ import { sizeBytes } from './size.ts'
 
 /** A checked file with the defaults that its schema names: the whole configuration, frozen. */
 export function resolveServeFile(file: ServeFile): ServeConfig {
+  const limits = resolveLimits(file.limits ?? {})
   return deepFreeze<ServeConfig>({
     host: file.host ?? standard('host'),
     port: file.port ?? standard('port'),
     publicUrl: file.public_url?.replace(/\/+$/, '') ?? null,
-    allowance: resolveAllowance(file),
+    allowance: resolveAllowance(file, limits),
     jwt: resolveJwt(file.jwt),
-    limits: resolveLimits(file.limits ?? {}),
+    limits,
     work:
       file.work === false
         ? null
         : { chunks: file.work?.chunks ?? DEFAULT_CHUNKS, concurrency: file.work?.concurrency ?? null },
     drainMs: milliseconds(file.drain ?? standard('drain')),
     telemetry: resolveTelemetry(file.telemetry ?? {}),
-    openAiNotify: resolveNotify(file.openai_notify),
+    openAiNotify: resolveNotify(file.openai_notify ?? {}),
   })
 }
 
-/** The target of webhooks; a file with an address that is none was refused before. */
-function resolveNotify(notify: ServeFile['openai_notify']): NoticeTarget | null {
-  const read = notify === undefined ? null : readAddress(notify.webhook, 'webhook')
-  if (read === null || 'problem' in read) return null
-  return { kind: 'webhook', address: read.address, secretEnv: notify?.secret_env ?? null }
+function resolveNotify({ tenants = {}, ...others }: NonNullable<ServeFile['openai_notify']>): OpenAiNotify {
+  const own = Object.entries(tenants).map(([tenant, hook]) => [tenant, resolveHook(hook)] as const)
+  return { others: resolveHook(others), tenants: Object.fromEntries(own) }
 }
+
+/** The target of webhooks; a file with an address that is none was refused before. */
+function resolveHook({ webhook, secret_env: secretEnv }: Hook): NoticeTarget | null {
+  const read = webhook === undefined ? null : readAddress(webhook, 'webhook')
+  if (read === null || 'problem' in read) return null
+  return { kind: 'webhook', address: read.address, secretEnv: secretEnv ?? null }
+}
+
+type Hook = Pick<NonNullable<ServeFile['openai_notify']>, 'webhook' | 'secret_env'>
 
 /** A file with a price that is none was refused before. */
 function priceOf({ price }: Pick<Exclude<ModelEntry, string>, 'price'>): Pick<KnownModel, 'price'> {
@@ -47,7 +55,10 @@ type ModelEntry = NonNullable<ServeFile['models']>[string]
 /** As `sluice worker`. */
 const DEFAULT_CHUNKS = 5
 
-function resolveAllowance({ default_model: standardModel, models = {}, allow = {} }: ServeFile): Allowance {
+function resolveAllowance(
+  { default_model: standardModel, models = {}, allow = {} }: ServeFile,
+  { unpackedBytes }: Pick<ServeLimits, 'unpackedBytes'>,
+): Allowance {
   const known = (id: string, at: { readonly base_url?: string; readonly api_key_env?: string }): KnownModel => ({
     id,
     baseUrl: at.base_url ?? null,
@@ -66,6 +77,7 @@ function resolveAllowance({ default_model: standardModel, models = {}, allow = {
     keyEnvs: allow.key_envs ?? [],
     inputs: allow.inputs ?? [],
     writes: allow.writes ?? [],
+    unpackedBytes,
   }
 }
 
@@ -83,7 +95,8 @@ function resolveJwt(jwt: ServeFile['jwt']): JwtConfig | null {
 }
 
 function resolveLimits(limits: NonNullable<ServeFile['limits']>): ServeLimits {
-  const bytes = (name: 'body' | 'upload' | 'schema' | 'memory') => sizeBytes(limits[name] ?? standard('limits', name))
+  const bytes = (name: 'body' | 'upload' | 'unpacked' | 'schema' | 'memory') =>
+    sizeBytes(limits[name] ?? standard('limits', name))
   const whole = (
     name: 'template_chars' | 'schema_depth' | 'requests_per_minute' | 'streams_per_tenant' | 'connections',
   ): number => limits[name] ?? standard('limits', name)
@@ -91,6 +104,7 @@ function resolveLimits(limits: NonNullable<ServeFile['limits']>): ServeLimits {
   return {
     bodyBytes: bytes('body'),
     uploadBytes: bytes('upload'),
+    unpackedBytes: bytes('unpacked'),
     templateChars: whole('template_chars'),
     schemaBytes: bytes('schema'),
     schemaDepth: whole('schema_depth'),

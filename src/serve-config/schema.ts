@@ -81,6 +81,9 @@ const jwt = block('Tokens that are taken beside keys. Exactly one of secret_env 
 const limits = block('How much one caller may ask for.', {
   body: Type.Optional(size('A JSON body.', '2MB')),
   upload: Type.Optional(size('One input, or one file.', '5GB')),
+  unpacked: Type.Optional(
+    size('What one input may come to when it is unpacked, and its rows when they are written out.', '20GB'),
+  ),
   template_chars: Type.Optional(count('Characters of one template.', 1, { default: 200_000 })),
   schema: Type.Optional(size('One output schema.', '256kB')),
   schema_depth: Type.Optional(count('How deep one output schema may nest.', 1, { default: 32 })),
@@ -130,9 +133,20 @@ const telemetry = block('What operators see.', {
   tenants: Type.Optional(Type.Boolean({ description: 'Figures name tenants, too.', default: false })),
 })
 
-const openAiNotify = block('Who hears when a batch of the OpenAI-compatible routes has ended, as of OpenAI.', {
+const hook = {
   webhook: text(`Where it is posted: an address, or \`\${OPENAI_HOOK_URL}\`, which is read when it is sent.`),
   secret_env: Type.Optional(variable('The variable with the secret that signs it: `whsec_…`.')),
+}
+
+const openAiNotify = block('Who hears when a batch of the OpenAI-compatible routes has ended, as of OpenAI.', {
+  webhook: Type.Optional(hook.webhook),
+  secret_env: hook.secret_env,
+  tenants: Type.Optional(
+    Type.Record(Type.String({ minLength: 1 }), block('Who hears of the batches of one tenant.', hook), {
+      description:
+        'Tenants by name, with a webhook and secret_env of their own; the address above hears of all others.',
+    }),
+  ),
 })
 
 /** The configuration of `sluice serve`, as it stands in its file. */

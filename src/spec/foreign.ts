@@ -4,6 +4,7 @@ import type { PriceSpec, Spec } from '../domain/spec.ts'
 import type { Env } from './interpolate.ts'
 import { readSpecObject } from './load.ts'
 import { newReport, type Path, type Report, sortFindings } from './positions.ts'
+import { isPrivateHost } from './public-address.ts'
 import type { SpecReading } from './reading.ts'
 import { isRecord, valueAt, withValue } from './record.ts'
 
@@ -90,7 +91,18 @@ function refuseForeign(spec: Spec, allowance: Allowance, report: Report): void {
   for (const [index, { target }] of spec.model.fallback.entries()) {
     refuseTarget(target, ['model', 'fallback', index], allowance, report)
   }
-  for (const [index, { address, secretEnv }] of (spec.notify ?? []).entries()) {
+  refuseNotify(spec, allowance, report)
+}
+
+function refuseNotify({ notify }: Spec, allowance: Allowance, report: Report): void {
+  for (const [index, { address, secretEnv }] of (notify ?? []).entries()) {
+    if ('url' in address && allowance.privateNotices !== true && isPrivateHost(new URL(address.url))) {
+      report.error(
+        ['notify', index],
+        `notify[${index}] leads into a private network`,
+        'Name an address that is reached from everywhere. Who runs the server can allow others: SLUICE_NOTIFY_PRIVATE=1.',
+      )
+    }
     for (const variable of ['env' in address ? address.env : null, secretEnv]) {
       if (variable === null || allowance.env.includes(variable)) continue
       report.error(['notify', index], `notify[${index}] names the variable ${variable}`, askOperator('allow.env'))

@@ -1,7 +1,7 @@
-import type { DuckDBResult } from '@duckdb/node-api'
+import type { DuckDBResult, DuckDBType } from '@duckdb/node-api'
 import type { Value } from '../domain/row.ts'
 import { SluiceError } from '../errors.ts'
-import { literal, openDuckDb } from './duckdb.ts'
+import { openDuckDb } from './duckdb.ts'
 
 /** What messages call the query of a spec. */
 const OWN_QUERY = 'input.sql'
@@ -9,39 +9,11 @@ const OWN_QUERY = 'input.sql'
 /** A table that is being read: its rows, in order, in batches of about two thousand. */
 export interface TableReading {
   readonly columns: readonly string[]
+  readonly types: readonly DuckDBType[]
   /** Ends when all was read; leaving the loop closes the table. */
   rows(): AsyncGenerator<readonly (readonly Value[])[]>
   /** For a table whose rows are not read. */
   close(): void
-}
-
-/** Rows of a Parquet file in their order, from row `fromRow`. `name` is for people. Throws `input_invalid`. */
-export async function readParquet(path: string, name: string, fromRow: number): Promise<TableReading> {
-  return openTable(
-    `SELECT * FROM read_parquet(${literal(path)}, hive_partitioning = false) OFFSET ${fromRow}`,
-    null,
-    name,
-  )
-}
-
-/** What the footer of a Parquet file says of it. */
-export interface ParquetTable {
-  readonly columns: readonly string[]
-  readonly rows: number
-}
-
-/** Looks at the footer of a Parquet file, and at nothing else of it. Throws `input_invalid`. */
-export async function describeParquet(path: string, name: string): Promise<ParquetTable> {
-  const table = await openTable(
-    `SELECT * FROM read_parquet(${literal(path)}, hive_partitioning = false) LIMIT 0`,
-    null,
-    name,
-  )
-  table.close()
-  const counting = await openTable(`SELECT count(*) FROM read_parquet(${literal(path)})`, null, name)
-  let rows = 0
-  for await (const [row] of counting.rows()) rows = Number(row?.[0] ?? 0)
-  return { columns: table.columns, rows }
 }
 
 /** Rows of one SELECT over files, whose paths are relative to `baseDir`. Throws `input_invalid` with DuckDB's message. */
@@ -49,7 +21,8 @@ export async function readQuery(sql: string, baseDir: string): Promise<TableRead
   return openTable(sql, baseDir, OWN_QUERY)
 }
 
-async function openTable(sql: string, baseDir: string | null, what: string): Promise<TableReading> {
+/** Rows of one SELECT; `what` is for people. Throws `input_invalid`. */
+export async function openTable(sql: string, baseDir: string | null, what: string): Promise<TableReading> {
   const { StatementType } = await import('@duckdb/node-api')
   const { holdsBytes, toValue } = await import('./value.ts')
   const database = await openDuckDb(':memory:', baseDir)
@@ -76,7 +49,7 @@ async function openTable(sql: string, baseDir: string | null, what: string): Pro
         database.close()
       }
     }
-    return Object.freeze({ columns, rows, close: () => database.close() })
+    return Object.freeze({ columns, types, rows, close: () => database.close() })
   } catch (error) {
     database.close()
     throw asInputError(error, what)

@@ -55,7 +55,8 @@ const environment: Reach = {
 const socketModules = new Set(['undici', 'ws', 'net', 'tls', 'dgram', 'dns', 'dns/promises', 'http', 'https', 'http2'])
 
 const sockets: Reach = {
-  allowed: (path) => /^(provider\/transport|simulator\/server[^/]*|notify\/(post|public-address))\.ts$/.test(path),
+  allowed: (path) =>
+    /^(provider\/transport|simulator\/server[^/]*|notify\/(post|public-address)|spec\/public-address)\.ts$/.test(path),
   members: [],
   globals: ['fetch', 'WebSocket', 'EventSource', 'XMLHttpRequest'],
   imports: ({ from }) => socketModules.has(builtin(from)),

@@ -134,6 +134,7 @@ describe('days', () => {
         expect(firstDay(text)).toBe(dayOf(atMs))
       }),
     )
-    for (const text of ['', '2026-13-01', 'yesterday', '2026-1-1']) expect(firstDay(text)).toBeNaN()
+    for (const text of ['', '2026-13-01', '2026-02-31', '2025-02-29', 'yesterday', '2026-1-1'])
+      expect(firstDay(text)).toBeNaN()
   })
 })

@@ -2,14 +2,75 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import type { Blob } from '../../src/blob/blob.ts'
 import { openFileBlob } from '../../src/blob/file.ts'
+import { removeEarlierExports } from '../../src/engine/earlier-exports.ts'
 import { createFileDesks } from '../../src/engine/files.ts'
 import { sweep } from '../../src/engine/sweep.ts'
 import { systemRuntime } from '../../src/runtime.ts'
 import { openSqliteStore } from '../../src/store/sqlite.ts'
 import { DEFAULT_TENANT } from '../../src/store/store.ts'
+import { closeManifest, newJob } from '../conformance/store-fixture.ts'
 
 const DAY_MS = 24 * 3_600_000
+
+async function world() {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-sweep-'))
+  const runtime = systemRuntime()
+  const store = await openSqliteStore({ path: join(dir, 'sluice.db'), runtime, version: 'test' })
+  onTestFinished(async () => {
+    await store.close()
+    await rm(dir, { recursive: true, force: true })
+  })
+  return { dir, runtime, store, blob: openFileBlob({ dir: join(dir, 'blob') }) }
+}
+
+async function keysOf(blob: Blob, prefix: string): Promise<string[]> {
+  const keys: string[] = []
+  for await (const key of blob.list(prefix)) keys.push(key)
+  return keys
+}
+
+it('throws away inputs that their jobs have read, and leaves those that they still need', async () => {
+  const { runtime, store, blob } = await world()
+  const files = createFileDesks({ store, blob, runtime })(DEFAULT_TENANT)
+  const jobWithInput = async () => {
+    const { job } = await store.jobs.create(newJob())
+    const { id } = await files.add({
+      id: job.id.replace('job_', 'file_'),
+      purpose: 'input',
+      name: 'a',
+      expiresAtMs: null,
+    })
+    const one = async function* () {
+      yield Buffer.from('id,text\n')
+    }
+    await files.append(id, 0, one(), { maxBytes: 100, signal: new AbortController().signal })
+    return { ...job, fileId: id }
+  }
+  const [waits, read] = [await jobWithInput(), await jobWithInput()]
+  await closeManifest(store, read.jobNo)
+  await sweep({ store, blob, runtime })
+  expect((await keysOf(blob, 'files/')).every((key) => key.includes(waits.fileId))).toBe(true)
+  expect(await keysOf(blob, `files/${waits.fileId}/`)).toHaveLength(1)
+  await expect(files.get(read.fileId)).rejects.toMatchObject({ code: 'file_not_found' })
+  await sweep({ store, blob, runtime })
+  expect(await keysOf(blob, 'files/')).toHaveLength(1)
+})
+
+it('tables of earlier rounds go, those of this one and of other jobs stay', async () => {
+  const { blob } = await world()
+  const tables = [
+    'a/exports/0-all-csv/x.csv',
+    'a/exports/9-all-csv/x.csv',
+    'a/exports/10-ok-csv/x.csv',
+    'b/exports/0-all-csv/x.csv',
+  ]
+  for (const key of tables) await blob.put(`jobs/${key}`, Buffer.from(key))
+  await removeEarlierExports(blob, { id: 'a', round: 10 })
+  expect(await keysOf(blob, 'jobs/')).toStrictEqual([`jobs/${tables[2]}`, `jobs/${tables[3]}`])
+  await removeEarlierExports(blob, { id: 'none', round: 3 })
+})
 
 it('throws away files whose time is over and answers that nobody asks for any more, and nothing else', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-sweep-'))

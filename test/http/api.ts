@@ -70,7 +70,10 @@ export async function openApi(setting: ApiSetting = {}): Promise<Api> {
   await app.ready()
   onTestFinished(async () => {
     stop.abort()
-    await app.close()
+    const closed = app.close()
+    // An answer whose last byte the test has may not have ended here, and its connection would be waited for.
+    app.server.closeAllConnections()
+    await closed
     await service.close()
     await backEnd.close()
     rmSync(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createConfig, lintFromString } from '@redocly/openapi-core'
 import { expect, it } from 'vitest'
 import { type HttpDescription, httpReference } from '../../scripts/http-docs.ts'
+import { ELSEWHERE } from '../../src/http/openai/elsewhere.ts'
 import { openApi } from './api.ts'
 import type { Description } from './openapi.ts'
 
@@ -35,7 +36,8 @@ it('describes every route of the server but those of whoever runs it, each with 
   )
   expect(new Set(ids).size).toBe(ids.length)
   // Names of models hold slashes: their route takes the rest of the address.
-  const isShown = (route: string) => !hidden.some((path) => route.endsWith(path)) && !/^HEAD |\*$/.test(route)
+  const notShown = [...hidden, ...Object.keys(ELSEWHERE)]
+  const isShown = (route: string) => !notShown.some((path) => route.endsWith(path)) && !/^HEAD |\*$/.test(route)
   const served = routesOf(routes).filter(isShown)
   expect([...described].sort()).toEqual([...new Set(served)].sort())
 })

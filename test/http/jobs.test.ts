@@ -229,10 +229,28 @@ describe('the forms of a create', () => {
     const { ask, id } = await withJob({ spec: spec('labels'), job_key: 'nightly' })
     const create = (name: string) =>
       ask({ method: 'POST', url: '/api/v1/jobs', payload: { spec: spec(name), job_key: 'nightly' } })
-    expect((await create('labels')).json()).toMatchObject({ job_id: id })
+    const again = await create('labels')
+    expect(again.statusCode).toBe(200)
+    expect(again.json()).toMatchObject({ job_id: id, state: 'created', upload_url: expect.stringContaining(id) })
     const other = await create('others')
     expect(other.statusCode).toBe(422)
     expect(other.json()).toMatchObject({ code: 'job_key_conflict' })
+  })
+
+  it('is not offered a place for its input any more once it was started, and gives a repeated request its own answer', async () => {
+    const { ask, id, service } = await withJob({ spec: spec('labels'), job_key: 'nightly' })
+    const create = (headers = {}) =>
+      ask({ method: 'POST', url: '/api/v1/jobs', payload: { spec: spec('labels'), job_key: 'nightly' }, headers })
+    const before = await create({ 'idempotency-key': 'once' })
+    await service.engine(1).cancel(id)
+    const after = await create()
+    expect(after.statusCode).toBe(200)
+    expect(after.json()).toMatchObject({ job_id: id, state: 'cancelled', upload_url: null, file_id: null })
+    const replayed = await create({ 'idempotency-key': 'once' })
+    expect(replayed.headers['idempotency-replayed']).toBe('true')
+    expect([replayed.statusCode, replayed.json()]).toStrictEqual([200, before.json()])
+    const { items } = (await ask({ method: 'GET', url: '/api/v1/audit' })).json<{ items: { action: string }[] }>()
+    expect(items.filter(({ action }) => action === 'job.create')).toHaveLength(1)
   })
 
   it('says everything that is wrong at once, with the nearest name', async () => {

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -7,7 +8,7 @@ import { startServer } from '../../src/http/server.ts'
 import { refuseSlowSenders } from '../../src/http/slow-senders.ts'
 import type { Runtime } from '../../src/runtime.ts'
 import type { Service } from '../../src/service.ts'
-import { NO_TELEMETRY, type RequestFailure } from '../../src/telemetry/telemetry.ts'
+import { NO_TELEMETRY, type RequestEnd, type RequestFailure } from '../../src/telemetry/telemetry.ts'
 import { manualRuntime } from '../cli/harness.ts'
 import { until } from '../scenario/sluice-process.ts'
 import { openApi } from './api.ts'
@@ -98,6 +99,30 @@ describe('what went wrong in the server', () => {
     await get('/nowhere')
     await get('/api/v1/jobs?limit=none')
     expect(failed).toHaveLength(1)
+  })
+
+  it('is not that a caller left in the middle of a body', async () => {
+    const failed: RequestFailure[] = []
+    const ended: RequestEnd[] = []
+    const { app } = await parts('{}', {
+      telemetry: {
+        ...NO_TELEMETRY,
+        requestFailed: (failure) => void failed.push(failure),
+        requestEnded: (end) => void ended.push(end),
+      },
+    })
+    await app.listen({ host: '127.0.0.1', port: 0 })
+    const { port } = app.server.address() as AddressInfo
+    const socket = connect(port, '127.0.0.1')
+    socket.write(
+      'POST /api/v1/check HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{',
+    )
+    await once(app.server, 'request')
+    socket.destroy()
+    await until(() => ended.length > 0, 'the request has ended')
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(ended).toMatchObject([{ route: '/api/v1/check', end: 'closed' }])
+    expect(failed).toStrictEqual([])
   })
 })
 

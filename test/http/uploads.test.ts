@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -205,6 +207,36 @@ describe('upload of an input', () => {
     expect((await put(served, id, csv(10))).status).toBe(201)
   })
 
+  it('takes no file that unpacks to more than the server allows, and reads none whose rows come to more', async () => {
+    const served = await serve('unpacked: 100kB')
+    const packed = await served.create({ source: 'rows.csv.gz' })
+    const line = `x,${'again '.repeat(100)}\n`
+    expect((await put(served, packed, gzipSync(`id,text\n${line.repeat(1_000)}`))).body).toMatchObject({
+      ...{ status: 413, code: 'file_too_large' },
+      detail: 'rows.csv.gz comes, unpacked, to more than 100000 bytes',
+    })
+    expect((await put(served, packed, gzipSync(`id,text\n${line}`))).status).toBe(201)
+    // What its beginning does not show, and what is not packed, is seen when it is read.
+    const plain = await served.create()
+    expect((await put(served, plain, `id,text\n${line.repeat(1_000)}`)).status).toBe(201)
+    await expect(served.work(plain)).rejects.toMatchObject({ code: 'file_too_large' })
+    const { job } = await served.service.engine(1).status(plain)
+    expect(job).toMatchObject({ state: 'failed', reason: 'intake' })
+    expect(job.detail).toContain('the rows of the input come to more than 100000 bytes')
+  })
+
+  it('says of an input that was read, and is not kept, that it was', async () => {
+    const served = await serve()
+    const [waits, read] = [await served.create(), await served.finished(3)]
+    await put(served, waits, csv(3))
+    // As the janitor does with inputs that were read.
+    await served.service.files(1).remove(`file_${read.slice(4)}`)
+    expect(await offsetOf(served, waits)).toBe(csv(3).length)
+    const gone = await ask(inputOf(served, read), {})
+    expect([gone.status, JSON.parse(gone.body).code]).toStrictEqual([409, 'job_state'])
+    expect((await put(served, read, csv(3))).body).toMatchObject({ status: 409, code: 'job_state' })
+  })
+
   it('refuses a body that is packed on the way, and jobs of others', async () => {
     const served = await serve()
     const id = await served.create()
@@ -217,6 +249,7 @@ describe('upload of an input', () => {
   it('lets the one who comes later go on, and never mixes two senders', async () => {
     const served = await serve()
     const id = await served.create()
+    const arriving = once(served.app.server, 'request') as Promise<[IncomingMessage]>
     const hanging = ask(inputOf(served, id), { method: 'PUT', headers: { 'content-length': '1000000' } }, (to) => {
       to.write('id,text\nold,old\n')
     })
@@ -224,14 +257,9 @@ describe('upload of an input', () => {
       ({ status }) => status,
       () => 0,
     )
-    const file = `file_${id.slice(4)}`
-    await until(async () =>
-      served.service
-        .files(1)
-        .get(file)
-        .then(() => true),
-    )
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    const [arrived] = await arriving
+    // Its body is read: it is being received.
+    await until(async () => arrived.listenerCount('readable') > 0)
     const { status, body } = await put(served, id, csv(3))
     expect([status, body.sha256]).toStrictEqual([201, sha256(csv(3)).toString('hex')])
     expect(await ended).toBe(409)

@@ -91,6 +91,7 @@ telemetry: { row_lines: true, traces_url: "http://otel:4318/v1/traces", trace_sh
       keyEnvs: ['GROQ_API_KEY'],
       inputs: ['s3://in/'],
       writes: ['s3://out/results/'],
+      unpackedBytes: 20_000_000_000,
     })
   })
 
@@ -98,13 +99,22 @@ telemetry: { row_lines: true, traces_url: "http://otel:4318/v1/traces", trace_sh
     const notify = `openai_notify: { webhook: "\${HOOK_URL}", secret_env: HOOK_SECRET }`
     const env = { HOOK_URL: 'https://hooks.example/T0/secret', HOOK_SECRET: 'whsec_x' }
     const config = from(notify, env)
-    expect(config.openAiNotify).toEqual({ kind: 'webhook', address: { env: 'HOOK_URL' }, secretEnv: 'HOOK_SECRET' })
-    expect(from('port: 1').openAiNotify).toBeNull()
+    const target = { kind: 'webhook', address: { env: 'HOOK_URL' }, secretEnv: 'HOOK_SECRET' }
+    expect(config.openAiNotify).toEqual({ others: target, tenants: {} })
+    expect(from('port: 1').openAiNotify).toEqual({ others: null, tenants: {} })
+    const own = from('openai_notify: { tenants: { search: { webhook: "https://hooks.example/a" } } }').openAiNotify
+    const address = { url: 'https://hooks.example/a' }
+    expect(own).toEqual({ others: null, tenants: { search: { kind: 'webhook', address, secretEnv: null } } })
     expect(errorsOf(notify)).toEqual([
       'serve.yaml:1:27 the variable HOOK_URL is not set',
       'serve.yaml:1:54 the variable HOOK_SECRET is not set',
     ])
     expect(errorsOf('openai_notify: { webhook: ftp://hooks.example }')[0]).toContain('is no address of the web')
+    expect(errorsOf('openai_notify: { tenants: { a: { webhook: ftp://b.example } } }')[0]).toContain(
+      'openai_notify.tenants.a.webhook is no address of the web',
+    )
+    expect(errorsOf('openai_notify: { secret_env: HOOK_SECRET }', env)[0]).toContain('signs what goes nowhere')
+    expect(errorsOf('openai_notify: { tenants: { a: {} } }')[0]).toContain('webhook')
   })
 
   it('lets variables win over the file, and flags over variables', () => {

@@ -27,6 +27,21 @@ it('takes a spec that names nothing of the server', async () => {
 })
 
 it.each([
+  'http://10.0.0.1/hook',
+  'http://localhost:8080/hook',
+  'http://me.localhost./hook',
+  'http://2130706433/hook',
+  'http://0x7f.1/hook',
+  'http://0/hook',
+  'https://[::1]/hook',
+  'https://[::ffff:169.254.169.254]/hook',
+])('refuses to notify %s, unless the operator allows private networks', async (webhook) => {
+  const notifying = spec({ notify: [{ webhook }] })
+  expect(await errors(notifying)).toStrictEqual(['notify[0] leads into a private network'])
+  expect(await errors(notifying, { privateNotices: true })).toStrictEqual([])
+})
+
+it.each([
   ['a query over files', { input: { sql: "select * from '/etc/passwd'" } }, 'input.sql reads files'],
   ['object storage', { input: { source: 's3://ours/rows.csv' } }, 'input.source lies where'],
   ['limits of an account', { execution: { limits: { rpm: 1 } } }, 'would hold for every tenant'],

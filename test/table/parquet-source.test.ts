@@ -5,10 +5,12 @@ import { expect, it, onTestFinished } from 'vitest'
 import { openFileBlob } from '../../src/blob/file.ts'
 import type { Value } from '../../src/domain/row.ts'
 import { findFiles } from '../../src/intake/find-files.ts'
+import type { FoundFile } from '../../src/intake/input-file.ts'
 import { openParquet } from '../../src/intake/parquet-source.ts'
 import { openQuery } from '../../src/intake/query-source.ts'
 import type { Source } from '../../src/intake/source.ts'
 import { literal, withDuckDb } from '../../src/table/duckdb.ts'
+import { readParquet } from '../../src/table/read-parquet.ts'
 
 async function folder() {
   const dir = await mkdtemp(join(tmpdir(), 'sluice-table-'))
@@ -139,4 +141,47 @@ it('refuses what is no single SELECT, and says what DuckDB says', async () => {
   await expect(open('select 1; select 2')).rejects.toThrow('2 statements')
   await expect(open('select 1 as a, 2 as a')).rejects.toThrow('"a"')
   await expect(open("select [{'b': 'x'::blob}] as nested")).rejects.toThrow('"nested"')
+})
+
+it('reads rows that weigh much a few at a time, however little room they take in the file', async () => {
+  const path = await parquet(
+    join(await folder(), 'heavy.parquet'),
+    `select i as id, case when i = 70 then repeat('c', 80000000) when i % 10 = 3 then repeat('b', 15000000) else 'short' end as text
+      from range(100) t(i)`,
+  )
+  const source = await openFiles(path)
+  const heard: string[] = []
+  let last: string | null = null
+  for await (const batch of source.read(null)) {
+    const texts = batch.items.map((item) => (item.kind === 'row' ? String(item.values[1]) : item.message))
+    expect(texts.reduce((sum, text) => sum + text.length, 0)).toBeLessThan(70_000_000)
+    heard.push(...texts.map((text) => text.slice(0, 80)))
+    if (heard.length < 50) last = batch.position
+  }
+  expect(heard).toHaveLength(100)
+  expect(heard[70]).toContain('heavy.parquet, row 71, cannot be read: ')
+  expect(heard.filter((text) => text === 'short')).toHaveLength(89)
+  const begun = (JSON.parse(last as string) as { rows: number }).rows
+  const rest = (await rowsOf(source, last)).rows.map(([id]) => id ?? 70)
+  expect(rest).toStrictEqual(Array.from({ length: 100 - begun }, (_, at) => begun + at))
+})
+
+it('refuses a file whose rows come to more than they may, before it reads one', async () => {
+  const path = await parquet(
+    join(await folder(), 'bomb.parquet'),
+    "select repeat('a', 1000000) as text from range(2000)",
+  )
+  const [file] = (await findFiles(path, '/')) as [FoundFile]
+  const rowsUnder = async (unpackedBytes: number) =>
+    (await rowsOf(await openParquet([{ ...file, unpackedBytes }]))).rows.length
+  await expect(rowsUnder(1_999_999_999)).rejects.toMatchObject({ code: 'file_too_large' })
+})
+
+it('weighs what lies in lists, structs and maps too', async () => {
+  const path = await parquet(
+    join(await folder(), 'nested.parquet'),
+    "select [repeat('a', 1000), null, 'b'] as list, {'x': {'y': [[repeat('c', 2000)]]}, 'z': 1} as struct, map {'k': repeat('d', 4000)} as map, null::varchar[] as nothing",
+  )
+  const { bytes } = await readParquet({ path, name: 'nested', fromRow: 0, atOnceBytes: 1_000_000 })
+  expect(bytes).toBe(1000 + 1 + 2000 + 8 + 1 + 4000)
 })

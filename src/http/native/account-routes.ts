@@ -1,6 +1,8 @@
 import { Type } from 'typebox'
+import { firstDay } from '../../domain/ledger.ts'
 import { costFigures } from '../../engine/look-json.ts'
 import type { CostKey } from '../../engine.ts'
+import { SluiceError } from '../../errors.ts'
 import { exactly, json, moment, nullable, pageOf, problem, ref } from '../answer.ts'
 import type { App, HttpDeps } from '../http-deps.ts'
 import { limitOf, PAGE_QUERY, readNumberCursor, writeCursor } from './cursor.ts'
@@ -74,6 +76,8 @@ export function accountRoutes(app: App, { service }: HttpDeps): void {
     },
     async ({ principal, query }) => {
       const by = (query.by ?? 'spec') as CostKey
+      if (query.since !== undefined && Number.isNaN(firstDay(query.since)))
+        throw new SluiceError('request_invalid', `query: since must be a day, and there is no ${query.since}`)
       const report = await service.engine(principal.tenantNo).costs({ by, since: query.since ?? null })
       return {
         by: report.by,

@@ -17,7 +17,7 @@ const everyForm = {
     Type.String({
       minLength: 1,
       maxLength: 255,
-      description: 'The same key again is the same job, and no second one.',
+      description: 'The same key again is the same job, and no second one: the answer is 200 then.',
     }),
   ),
   columns_hint: Type.Optional(
@@ -82,16 +82,26 @@ export const CREATED = exactly(
     state: oneOfTexts(JOB_STATES),
     spec: Type.String({ description: 'Name of the spec.' }),
     spec_hash: Type.String(),
-    file_id: nullable(Type.String({ description: 'The file that is to be uploaded.' })),
-    upload_url: nullable(Type.String({ description: 'Where the input goes by PUT; null: it lies in object storage.' })),
+    file_id: nullable(Type.String({ description: 'The file that is to be uploaded; null: none is.' })),
+    upload_url: nullable(
+      Type.String({
+        description: 'Where the input goes by PUT; null: it lies in object storage, or the job was started before.',
+      }),
+    ),
     notes: Type.Array(Type.String(), { description: 'What is worth knowing though nothing is wrong.' }),
   },
-  { $id: 'CreatedJob', description: 'A job that waits for its input.' },
+  { $id: 'CreatedJob', description: 'A job that waits for its input, or that has the key already.' },
 )
 
 const START_QUERY = exactly({
   model: Type.Optional(
     Type.String({ minLength: 1, maxLength: 255, description: 'Another model than the spec names.' }),
+  ),
+  plan: Type.Optional(
+    Type.String({
+      pattern: '^[A-Za-z0-9_-]{1,64}$',
+      description: 'Start it only if this is its latest plan, and neither the model nor a price has changed since.',
+    }),
   ),
 })
 
@@ -108,6 +118,7 @@ export function jobCreateRoutes(app: App, deps: HttpDeps): void {
         tags: ['jobs'],
         body: CREATE,
         response: {
+          200: json('The job that has this `job_key` already, as it stands.', ref(CREATED)),
           201: json('The job, and where its input goes.', ref(CREATED)),
           400: problem('The body is not one of the forms.'),
           404: problem('No such published spec.'),
@@ -122,7 +133,7 @@ export function jobCreateRoutes(app: App, deps: HttpDeps): void {
       const { tenantNo } = request.principal
       const { document, triggerRef } = await documentOf(deps, tenantNo, request.body)
       assertSpecSize(document, deps.config.limits)
-      const { job, fileId, notes } = await service.jobs(tenantNo).create({
+      const { job, isOther, fileId, notes } = await service.jobs(tenantNo).create({
         spec: document,
         trigger: 'http',
         triggerRef,
@@ -130,8 +141,8 @@ export function jobCreateRoutes(app: App, deps: HttpDeps): void {
         id: `job_${request.mintedId}`,
         columnsHint: request.body.columns_hint ?? null,
       })
-      await audit(deps, request, 'job.create', job.id, job.specName)
-      void reply.code(201).header('location', `/api/v1/jobs/${job.id}`)
+      if (!isOther) await audit(deps, request, 'job.create', job.id, job.specName)
+      void reply.code(isOther ? 200 : 201).header('location', `/api/v1/jobs/${job.id}`)
       return {
         job_id: job.id,
         state: job.state,
@@ -159,7 +170,9 @@ export function jobCreateRoutes(app: App, deps: HttpDeps): void {
             ref(JOB),
           ),
           404: problem('No such job.'),
-          409: problem('Its input is not there yet, or it was started with another model.'),
+          409: problem(
+            'Its input is not there yet, it was started with another model, or `plan` does not hold any more.',
+          ),
           422: problem('What the input shows does not fit the spec.'),
         },
       },
@@ -167,7 +180,7 @@ export function jobCreateRoutes(app: App, deps: HttpDeps): void {
     async (request, reply) => {
       const { tenantNo } = request.principal
       const { model } = request.query
-      const job = await service.jobs(tenantNo).begin(request.params.id, model === undefined ? {} : { model })
+      const job = await service.jobs(tenantNo).begin(request.params.id, request.query)
       await audit(deps, request, 'job.start', job.id, model ?? null)
       void reply.code(202)
       return jobJson(await service.engine(tenantNo).status(job.id), runtime.now())

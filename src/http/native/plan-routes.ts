@@ -64,7 +64,7 @@ function addPlans(app: App, { service, config, stopping }: HttpDeps): void {
         operationId: 'planJob',
         summary: 'Say what a job would do, cost and take',
         description:
-          'Scope: `read`. Of a job that waits to be started, with what was uploaded for it; or of a spec whose input lies in object storage.',
+          'Scope: `read`. Of a job that waits to be started, with what was uploaded for it; or of a spec whose input lies in object storage. The job keeps what its latest plan expects it to cost: the alert `cost_over_plan` measures by that, unless it is started with another model.',
         tags: ['plans'],
         body: PLAN,
         response: {

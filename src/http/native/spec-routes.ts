@@ -231,7 +231,7 @@ function onTopOf({ headers, params }: FastifyRequest, latest: SpecVersion | null
   return latest.version
 }
 
-/** Whether a list of entity tags (RFC 9110, 8.8.3) names this version. */
+/** Whether a list of entity tags (RFC 9110, 8.8.3) names this version, also as weak ones: proxies that pack answers make them so, and a hash is of one version only. */
 function matches(tags: string | undefined, spec: SpecVersion): boolean {
   if (tags === undefined) return false
   const list = tags.split(',').map((tag) => tag.trim().replace(/^W\//, ''))
