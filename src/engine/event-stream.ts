@@ -49,7 +49,8 @@ async function* eventsAfter(
     signal.throwIfAborted()
     let [events, chunks]: [readonly StoredEvent[], ChunkPages] = [[], []]
     const feed = isBehind ? null : await feeds.next(seen, place, signal)
-    if (feed === null || feed.chunksAfter > place.doneNo || (feed.eventsAfter ?? 0) > place.seq) {
+    const isRead = feed === null || feed.chunksAfter > place.doneNo || (feed.eventsAfter ?? 0) > place.seq
+    if (isRead) {
       // The state is read first, then what led to it: what is told of a state that ends the job is told last.
       seen = (await reading(() => store.jobs.getByNo(jobNo))) ?? seen
       const after = place.seq
@@ -65,7 +66,10 @@ async function* eventsAfter(
       place = page.place
       yield page.told
     }
-    if (!isBehind && isTerminal(seen.state)) return
+    if (isBehind || !isTerminal(seen.state)) continue
+    if (isRead) return
+    // A feed that nobody had asked for events does not know what was told of the end: the store does.
+    isBehind = true
   }
 }
 

@@ -9,8 +9,8 @@ import { createTurns } from './turns.ts'
 /** Bytes that lie ready for one reader, besides what the socket holds. */
 const READY_BYTES = 16 * 1024
 
-/** Blocks that are made in one turn of the event loop, of all streams together. */
-const BLOCKS_A_TURN = 4
+/** Blocks that are made in one turn of the event loop, of all streams together: others are answered between. */
+const BLOCKS_A_TURN = 1
 
 /** How often it is asked whether a caller who is being answered would still be let in, ms. */
 const ASK_AGAIN_MS = 15_000

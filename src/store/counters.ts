@@ -25,10 +25,20 @@ export const COUNTER_COLUMNS: readonly (readonly [keyof Counters, CounterColumn]
   ['savedNano', 'saved_nano'],
 ]
 
-/** The counters in a row of jobs or chunks. Sums arrive as text from PostgreSQL; missing ones are 0. */
-export function countersOf(row: { readonly [column in CounterColumn]?: number | string | null }): Counters {
+/** What a database says of a number: sums arrive as text from PostgreSQL, and as nothing where there are no rows. */
+type Sum = number | string | null
+
+/** The counters in a row of jobs or chunks; missing ones are 0. */
+export function countersOf(row: { readonly [column in CounterColumn]?: Sum }): Counters {
   const counters = { ...NO_COUNTS } as Record<keyof Counters, number>
   for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(row[column] ?? 0)
+  return counters
+}
+
+/** The counters in the sums of `sumOfCountersBeside`. */
+export function countersBeside(row: { readonly [column in `open_${CounterColumn}`]: Sum }): Counters {
+  const counters = { ...NO_COUNTS } as Record<keyof Counters, number>
+  for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(row[`open_${column}`] ?? 0)
   return counters
 }
 
@@ -43,6 +53,11 @@ export function negated(counters: Counters): Counters {
   const opposite = { ...counters } as Record<keyof Counters, number>
   for (const [key] of COUNTER_COLUMNS) opposite[key] = counters[key] === 0 ? 0 : -counters[key]
   return opposite
+}
+
+/** The sums of a job's open chunks, under names that a row of the job can have beside its own. */
+export function sumOfCountersBeside(eb: ExpressionBuilder<Database, 'chunks'>) {
+  return COUNTER_COLUMNS.map(([, column]) => eb.fn.sum<number>(column).as(`open_${column}`))
 }
 
 /** The sums of a job's open chunks, column by column. */

@@ -3,7 +3,7 @@ import { addCounters, type JobSettings, TERMINAL_STATES } from '../domain/job.ts
 import { type Route, whyNow } from '../domain/route.ts'
 import { NO_CAPS } from '../domain/tenant.ts'
 import { countingChunks } from './chunk-record.ts'
-import { countersOf, sumOfCounters } from './counters.ts'
+import { countersBeside, sumOfCountersBeside } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
 import { CONTROL_COLUMNS, controlOf, jobOf } from './job-record.ts'
@@ -189,24 +189,26 @@ async function changeSettings(
   })
 }
 
-/** Both reads see one state of the database: between them a chunk might otherwise hand its counters to the job, and be counted twice or never. */
+/** One statement, which sees one state of the database: between two a chunk might hand its counters to the job, and be counted twice or never. */
 async function readProgress({ reader }: StoreDatabase, jobNo: number): Promise<JobProgress> {
-  const snapshot = reader.transaction().setIsolationLevel('repeatable read')
-  return await snapshot.execute(async (db) => {
-    const row = await db.selectFrom('jobs').selectAll().where('job_no', '=', jobNo).executeTakeFirstOrThrow()
-    const open = await db
-      .selectFrom('chunks')
-      .select(sumOfCounters)
-      .select((eb) => eb.fn.sum<number>(eb.case().when('state', '=', 'leased').then(1).else(0).end()).as('leased'))
-      .where('job_no', '=', jobNo)
-      .where('chunk_no', 'in', countingChunks(db, jobNo))
-      .executeTakeFirstOrThrow()
-    const job = jobOf(row)
-    return {
-      job,
-      counters: addCounters(job.counters, countersOf(open)),
-      chunksDone: job.chunksTotal - job.openChunks,
-      chunksLeased: Number(open.leased ?? 0),
-    }
-  })
+  const open = reader
+    .selectFrom('chunks')
+    .select(sumOfCountersBeside)
+    .select((eb) => eb.fn.sum<number>(eb.case().when('state', '=', 'leased').then(1).else(0).end()).as('open_leased'))
+    .where('job_no', '=', jobNo)
+    .where('chunk_no', 'in', countingChunks(reader, jobNo))
+    .as('open')
+  const row = await reader
+    .selectFrom('jobs')
+    .innerJoin(open, (join) => join.onTrue())
+    .selectAll(['jobs', 'open'])
+    .where('jobs.job_no', '=', jobNo)
+    .executeTakeFirstOrThrow()
+  const job = jobOf(row)
+  return {
+    job,
+    counters: addCounters(job.counters, countersBeside(row)),
+    chunksDone: job.chunksTotal - job.openChunks,
+    chunksLeased: Number(row.open_leased ?? 0),
+  }
 }
