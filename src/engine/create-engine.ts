@@ -97,7 +97,7 @@ export function createEngine(deps: EngineDeps): Engine {
     latest: async (states) => (await newest(1, states))[0] ?? null,
     async jobs({ limit, states, includeTries }) {
       const jobs = await newest(limit, states, includeTries)
-      return Promise.all(jobs.map((job) => reader.read(job.jobNo)))
+      return reader.readAll(jobs.map(({ jobNo }) => jobNo))
     },
     status: async (id) => reader.read((await find(id)).jobNo),
     batches: async (id) => openBatches(deps, id === undefined ? null : await find(id)),

@@ -73,7 +73,7 @@ export function createJobPages(deps: EngineDeps): JobPages {
         placeAfter: (job) => job,
         fits: (job) => !isTrial(job) && (spec === null || job.specName === spec),
       })
-      return { items: await Promise.all(items.map(({ jobNo }) => reader.read(jobNo))), next: next?.id ?? null }
+      return { items: await reader.readAll(items.map(({ jobNo }) => jobNo)), next: next?.id ?? null }
     },
     async chunks(id, { limit, from, states }) {
       const { jobNo } = await find(id)

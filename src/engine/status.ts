@@ -1,14 +1,15 @@
 import { limitsOf } from '../domain/budget.ts'
 import { viewBudget } from '../domain/budget-view.ts'
 import { deadlineAt } from '../domain/deadline.ts'
-import type { Cause } from '../domain/failure.ts'
 import { type Counters, isTerminal, isTrial, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import type { JobStatus, LiveStatus } from '../engine.ts'
 import type { Outlook } from '../store/role/budgets.ts'
+import type { JobProgress } from '../store/role/jobs.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { exitCodeOf } from './exit-code.ts'
 import { specOf } from './job-parts.ts'
+import { createKept } from './kept.ts'
 import { batchPolicy } from './take-up.ts'
 import { turnaroundsOf } from './turnarounds.ts'
 
@@ -25,30 +26,34 @@ export function elapsedOf(job: Job, nowMs: number): number {
   return job.activeMs + (job.activeSinceMs === null ? 0 : Math.max(0, nowMs - job.activeSinceMs))
 }
 
+/** What one who works on the job adds to its status. */
+interface LookFor {
+  readonly live?: (status: Omit<JobStatus, 'live'>) => LiveStatus
+  readonly rowsAtStart?: number
+}
+
 /** Reads the status of jobs; what does not change, or cannot have changed, is not read again. */
 export interface StatusReader {
-  read(
-    jobNo: number,
-    more?: { readonly live?: (status: Omit<JobStatus, 'live'>) => LiveStatus; readonly rowsAtStart?: number },
-  ): Promise<JobStatus>
+  read(jobNo: number, more?: LookFor): Promise<JobStatus>
+  /** In the given order; those that are not there any more are left out. */
+  readAll(jobNos: readonly number[]): Promise<readonly JobStatus[]>
 }
+
+/** Specs, and what is known of jobs, that are kept for the next look: a server looks at many in its life. */
+const KEPT = 200
+
+/** Jobs whose progress is read at a time. */
+const AT_ONCE = 200
 
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
-  const specs = new Map<string, Spec>()
+  const specs = createKept<Spec>(KEPT, () => 1)
   const batches = new Map<number, { readonly atMs: number; readonly inBatches: InBatches }>()
-  const rounds = new Map<string, number>()
+  const rounds = createKept<number>(KEPT, () => 1)
   const outlooks = new Map<number, { readonly atMs: number; readonly outlook: Outlook }>()
-  const causes = new Map<
-    number,
-    { readonly failed: number; readonly list: readonly { readonly cause: Cause; readonly rows: number }[] }
-  >()
+  const causes = createKept<JobStatus['causes']>(KEPT, () => 1)
 
-  const specOfJob = async (job: Job) => {
-    const known = specs.get(job.specHash) ?? (await specOf(deps, job))
-    specs.set(job.specHash, known)
-    return known
-  }
+  const specOfJob = (job: Job) => specs.get(`${job.tenantNo}/${job.specHash}`, () => specOf(deps, job))
   const budgetOf = async (job: Job, spec: Pick<Spec, 'budget'>, isLive: boolean) => {
     const limits = limitsOf(spec.budget, job.settings)
     if (limits.nano === null && limits.tokens === null) return null
@@ -70,40 +75,46 @@ export function createStatusReader(deps: EngineDeps): StatusReader {
   }
   const deadlineOf = async (job: Job, { execution: { deadlineMs } }: Spec) => {
     if (deadlineMs === undefined) return null
-    const key = `${job.jobNo}/${job.round}`
-    const beganMs = rounds.get(key) ?? (await deps.store.jobs.round(job.jobNo, job.round))?.atMs ?? job.createdAtMs
-    rounds.set(key, beganMs)
+    const beganMs = await rounds.get(
+      `${job.jobNo}/${job.round}`,
+      async () => (await deps.store.jobs.round(job.jobNo, job.round))?.atMs ?? job.createdAtMs,
+    )
     return deadlineAt(deadlineMs, beganMs, isTrial(job))
   }
-  const causesOf = async (jobNo: number, failed: number) => {
-    const known = causes.get(jobNo)
-    if (known?.failed === failed) return known.list
-    const list = failed === 0 ? [] : (await deps.store.rows.causes(jobNo)).map(({ cause, rows }) => ({ cause, rows }))
-    causes.set(jobNo, { failed, list })
-    return list
+  const causesOf = async ({ jobNo, round }: Job, failed: number) => {
+    if (failed === 0) return []
+    const read = async () => (await deps.store.rows.causes(jobNo)).map(({ cause, rows }) => ({ cause, rows }))
+    return causes.get(`${jobNo}/${round}/${failed}`, read)
+  }
+  const statusOf = async (progress: JobProgress, more: LookFor): Promise<JobStatus> => {
+    const { job, counters } = progress
+    const spec = await specOfJob(job)
+    const status: Omit<JobStatus, 'live'> = {
+      job,
+      counters,
+      chunksDone: progress.chunksDone,
+      rowsDone: rowsEnded(counters),
+      rowsAtStart: more.rowsAtStart ?? 0,
+      elapsedMs: elapsedOf(job, deps.runtime.now()),
+      causes: await causesOf(job, counters.failed),
+      exitCode: exitCodeOf(job),
+      model: spec.model.target.id,
+      lane: batchPolicy(job, spec) === null ? 'live' : spec.execution.lane,
+      deadlineAtMs: await deadlineOf(job, spec),
+      ...(await batchesOf(job, spec, more.live !== undefined)),
+      budget: await budgetOf(job, spec, more.live !== undefined),
+    }
+    return { ...status, live: more.live === undefined ? null : more.live(status) }
   }
   return Object.freeze({
-    async read(jobNo, more = {}) {
-      const progress = await deps.store.jobs.progress(jobNo)
-      const { job, counters } = progress
-      const rowsDone = rowsEnded(counters)
-      const spec = await specOfJob(job)
-      const status: Omit<JobStatus, 'live'> = {
-        job,
-        counters,
-        chunksDone: progress.chunksDone,
-        rowsDone,
-        rowsAtStart: more.rowsAtStart ?? 0,
-        elapsedMs: elapsedOf(job, deps.runtime.now()),
-        causes: await causesOf(jobNo, counters.failed),
-        exitCode: exitCodeOf(job),
-        model: spec.model.target.id,
-        lane: batchPolicy(job, spec) === null ? 'live' : spec.execution.lane,
-        deadlineAtMs: await deadlineOf(job, spec),
-        ...(await batchesOf(job, spec, more.live !== undefined)),
-        budget: await budgetOf(job, spec, more.live !== undefined),
+    read: async (jobNo, more = {}) => statusOf(await deps.store.jobs.progress(jobNo), more),
+    async readAll(jobNos) {
+      const all: JobStatus[] = []
+      for (let at = 0; at < jobNos.length; at += AT_ONCE) {
+        const page = await deps.store.jobs.progressOf(jobNos.slice(at, at + AT_ONCE))
+        all.push(...(await Promise.all(page.map((progress) => statusOf(progress, {})))))
       }
-      return { ...status, live: more.live === undefined ? null : more.live(status) }
+      return all
     },
   } satisfies StatusReader)
 }

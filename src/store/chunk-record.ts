@@ -20,6 +20,12 @@ export function countingChunks(db: Kysely<Database>, jobNo: number) {
   return db.selectFrom('chunks').select('chunk_no').where('job_no', '=', jobNo).where('counting', '=', sql.lit(1))
 }
 
+/** Those of several jobs, each with its job. */
+export function countingChunksOf(db: Kysely<Database>, jobNos: readonly number[]) {
+  const chunks = db.selectFrom('chunks').select(['job_no', 'chunk_no']).where('job_no', 'in', jobNos)
+  return chunks.where('counting', '=', sql.lit(1)).$asTuple('job_no', 'chunk_no')
+}
+
 /** The numbers of the job's chunks that are parked, found in the same way. */
 export function parkedChunks(db: Kysely<Database>, jobNo: number) {
   const chunks = db.selectFrom('chunks').select('chunk_no').where('job_no', '=', jobNo)

@@ -2,7 +2,7 @@ import type { Updateable } from 'kysely'
 import { addCounters, type JobSettings, TERMINAL_STATES } from '../domain/job.ts'
 import { type Route, whyNow } from '../domain/route.ts'
 import { NO_CAPS } from '../domain/tenant.ts'
-import { countingChunks } from './chunk-record.ts'
+import { countingChunksOf } from './chunk-record.ts'
 import { countersBeside, sumOfCountersBeside } from './counters.ts'
 import type { StoreDatabase } from './database.ts'
 import { appendEvent } from './events.ts'
@@ -83,6 +83,7 @@ function reading(database: StoreDatabase) {
     },
     inTurn: (tenantNo) => jobsInTurn(reader, tenantNo),
     progress: (jobNo) => readProgress(database, jobNo),
+    progressOf: (jobNos) => readAllProgress(database, jobNos),
   } satisfies Partial<Jobs>
 }
 
@@ -190,25 +191,34 @@ async function changeSettings(
 }
 
 /** One statement, which sees one state of the database: between two a chunk might hand its counters to the job, and be counted twice or never. */
-async function readProgress({ reader }: StoreDatabase, jobNo: number): Promise<JobProgress> {
+async function readAllProgress({ reader }: StoreDatabase, jobNos: readonly number[]): Promise<readonly JobProgress[]> {
+  if (jobNos.length === 0) return []
   const open = reader
     .selectFrom('chunks')
+    .select('job_no as open_job_no')
     .select(sumOfCountersBeside)
     .select((eb) => eb.fn.sum<number>(eb.case().when('state', '=', 'leased').then(1).else(0).end()).as('open_leased'))
-    .where('job_no', '=', jobNo)
-    .where('chunk_no', 'in', countingChunks(reader, jobNo))
+    .where((eb) => eb(eb.refTuple('job_no', 'chunk_no'), 'in', countingChunksOf(reader, jobNos)))
+    .groupBy('job_no')
     .as('open')
-  const row = await reader
+  const rows = await reader
     .selectFrom('jobs')
-    .innerJoin(open, (join) => join.onTrue())
+    .leftJoin(open, (join) => join.onRef('open.open_job_no', '=', 'jobs.job_no'))
     .selectAll(['jobs', 'open'])
-    .where('jobs.job_no', '=', jobNo)
-    .executeTakeFirstOrThrow()
-  const job = jobOf(row)
-  return {
-    job,
-    counters: addCounters(job.counters, countersBeside(row)),
-    chunksDone: job.chunksTotal - job.openChunks,
-    chunksLeased: Number(row.open_leased ?? 0),
-  }
+    .where('jobs.job_no', 'in', jobNos)
+    .execute()
+  const known = new Map(rows.map((row) => [row.job_no, row]))
+  return jobNos.flatMap((jobNo) => {
+    const row = known.get(jobNo)
+    if (row === undefined) return []
+    const job = jobOf(row)
+    const counters = addCounters(job.counters, countersBeside(row))
+    return { job, counters, chunksDone: job.chunksTotal - job.openChunks, chunksLeased: Number(row.open_leased ?? 0) }
+  })
+}
+
+async function readProgress(database: StoreDatabase, jobNo: number): Promise<JobProgress> {
+  const [progress] = await readAllProgress(database, [jobNo])
+  if (progress === undefined) throw new Error(`there is no job ${jobNo}`)
+  return progress
 }

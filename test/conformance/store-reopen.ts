@@ -47,7 +47,12 @@ export function reopenConformance(under: () => StoreUnderTest): void {
     const before = (await read(jobNo)).counters
     expect(before).toMatchObject({ succeeded: 1, failed: 3, skipped: 1, cancelled: 1, retried: 1, fallback: 1 })
     expect(await reopen(jobNo, {})).toStrictEqual({ rows: 3, chunks: [0, 1] })
-    const { job, counters, chunksDone } = await store.jobs.progress(jobNo)
+    const progress = await store.jobs.progress(jobNo)
+    const { job, counters, chunksDone } = progress
+    expect(await store.jobs.progressOf([])).toStrictEqual([])
+    const other = await endedJob()
+    const all = await store.jobs.progressOf([other, 99_999, jobNo])
+    expect(all).toStrictEqual([await store.jobs.progress(other), progress])
     expect(job).toMatchObject({ openChunks: 2, state: 'queued', round: 1 })
     expect(chunksDone).toBe(1)
     expect(counters).toStrictEqual({ ...before, failed: 1, cancelled: 0, retried: 0, fallback: 0 })

@@ -89,6 +89,8 @@ export interface Jobs {
   round(jobNo: number, round: number): Promise<Round | null>
   /** Totals of the job with those of its open chunks: exact at the time of the read, at a cost that does not grow with the rows. */
   progress(jobNo: number): Promise<JobProgress>
+  /** The same of several jobs, some hundreds at the most, all of one moment, in the given order; those that are not there are left out. */
+  progressOf(jobNos: readonly number[]): Promise<readonly JobProgress[]>
 }
 
 export interface JobControl {
