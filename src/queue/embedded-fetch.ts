@@ -3,7 +3,7 @@ import { askedFor, END } from './embedded-messages.ts'
 import type { MessagesTable, QueueTables } from './embedded-tables.ts'
 import type { Delivery, JobFilter } from './queue.ts'
 import { taskOf } from './task-name.ts'
-import { type Given, type MessagesOfTenant, serveTenants } from './tenant-line.ts'
+import { besideEnds, type Given, type MessagesOfTenant, mostEnds, serveTenants } from './tenant-line.ts'
 
 /** A fetch by a worker. */
 export interface Lease {
@@ -18,12 +18,19 @@ type LeasedRow = Selectable<MessagesTable> & Given
 
 /** Leases due messages: ends of rounds, and then by the tenants' turns, a tenant's highest priority first, then by its jobs' turns, a job's own in order. */
 export async function leaseMessages(db: Kysely<QueueTables>, lease: Lease): Promise<readonly LeasedRow[]> {
-  const { limit } = lease
+  const { limit, filter } = lease
   // In the text, as the index of ends asks for it.
   const isEnd = due(lease)(db).where(sql<boolean>`priority = ${sql.lit(END)}`)
-  const ends = await leaseThese(db, lease, isEnd.orderBy('message_no').limit(limit), 0)
+  const ends = await leaseThese(db, lease, isEnd.orderBy('message_no').limit(mostEnds(lease)), 0)
+  const beside = {
+    ...lease,
+    filter: besideEnds(
+      filter,
+      ends.map((end) => end.tenant_no),
+    ),
+  }
   const others = (tenant: RawBuilder<unknown> | number) =>
-    due(lease)(db).where('priority', '>', END).where('tenant_no', '=', sql<number>`${tenant}`)
+    due(beside)(db).where('priority', '>', END).where('tenant_no', '=', sql<number>`${tenant}`)
   const messages: MessagesOfTenant = {
     nextLevel: (tenant) => sql`${inLine(others(tenant)).select('level').limit(1)}`,
     held: (tenant) =>

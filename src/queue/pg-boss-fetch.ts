@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { askedFor } from './pg-boss-messages.ts'
 import { END, type Handle, IS_END, JOBS, type MessageData, NOW, OURS, SCHEMA, TURN_OF } from './pg-boss-tables.ts'
 import type { JobFilter } from './queue.ts'
-import { type Given, type MessagesOfTenant, serveTenants } from './tenant-line.ts'
+import { besideEnds, type Given, type MessagesOfTenant, mostEnds, serveTenants } from './tenant-line.ts'
 
 /** A message as a fetch gives it out. */
 export interface FetchedRow extends Given {
@@ -35,10 +35,16 @@ export async function fetchMessages(db: Handle, fetch: Fetch): Promise<readonly 
   await sql`
     select pg_advisory_xact_lock(hashtextextended(${`${SCHEMA}.fetch`}, 0)),
       set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true)`.execute(db)
-  const due = sql`${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${askedFor(fetch.filter)}`
-  const ends = await take(db, fetch, sql`${due} and ${IS_END} order by created_on limit ${fetch.limit}`, 0)
+  const due = (filter: JobFilter) =>
+    sql`${OURS} and state < 'active' and not blocked and start_after <= ${NOW} ${askedFor(filter)}`
+  const isEnd = sql`${due(fetch.filter)} and ${IS_END}`
+  const ends = await take(db, fetch, sql`${isEnd} order by created_on limit ${mostEnds(fetch)}`, 0)
+  const beside = besideEnds(
+    fetch.filter,
+    ends.map((end) => Number(end.group_id)),
+  )
   const inLine = (tenant: RawBuilder<unknown>, limit: number) =>
-    sql`${due} and priority < ${sql.lit(END)} and group_id = ${tenant} order by ${LINE} limit ${limit}`
+    sql`${due(beside)} and priority < ${sql.lit(END)} and group_id = ${tenant} order by ${LINE} limit ${limit}`
   const messages: MessagesOfTenant = {
     nextLevel: (tenant) =>
       sql`select coalesce((data->>'level')::bigint, 0) from ${JOBS} where ${inLine(sql`${tenant}::text`, 1)}`,

@@ -56,7 +56,7 @@ export interface JobFilter {
   readonly exceptTenants?: readonly number[]
   /** These tenants' only after all others': whoever asks has something of them left. */
   readonly lastTenants?: readonly number[]
-  /** At most one of each tenant. */
+  /** At most one of each tenant, and at most one end of a round in all: whoever asks so is busy, and each end writes whole files. */
   readonly oneEach?: boolean
 }
 

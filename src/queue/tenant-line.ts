@@ -25,6 +25,17 @@ export async function readFront(db: LineHandle): Promise<Had> {
   return Number(rows[0]?.front ?? 0)
 }
 
+/** How many ends of rounds a fetch may give out, before the line is asked. */
+export function mostEnds({ limit, filter }: { readonly limit: number; readonly filter: JobFilter }): number {
+  return filter.oneEach === true ? Math.min(1, limit) : limit
+}
+
+/** Of whom chunks may be given out beside the ends that these tenants were given: where one of each is asked for, of nobody who has one. */
+export function besideEnds(filter: JobFilter, tenants: readonly number[]): JobFilter {
+  if (filter.oneEach !== true || tenants.length === 0) return filter
+  return { ...filter, exceptTenants: [...(filter.exceptTenants ?? []), ...tenants] }
+}
+
 /** What a fetch asks of the line. */
 interface LineFetch {
   readonly limit: number

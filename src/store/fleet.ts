@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, type Selectable, sql } from 'kysely'
+import { countingChunks } from './chunk-record.ts'
 import type { StoreDatabase } from './database.ts'
 import { type Fleet, GONE_AFTER_MS, type Member, type MemberSeen, type Role } from './role/fleet.ts'
 import type { Database } from './schema.ts'
@@ -26,9 +27,10 @@ export function fleetRole(database: StoreDatabase): Fleet {
       return wanted.numUpdatedRows > 0n
     },
 
-    async holders(limit) {
-      const chunks = await reader
-        .selectFrom('chunks')
+    async holders(limit, jobNo) {
+      const all = reader.selectFrom('chunks')
+      const ofJob = (no: number) => all.where('job_no', '=', no).where('chunk_no', 'in', countingChunks(reader, no))
+      const chunks = await (jobNo === undefined ? all : ofJob(jobNo))
         .select(['job_no', 'chunk_no', 'owner', 'leased_at_ms'])
         // Claimed chunks that are open: a handful, with an index of their own.
         .where('counting', '=', sql.lit(1))

@@ -433,6 +433,21 @@ function tenantTests({ under, enqueue }: Group): void {
     expect(next.map(({ tenantNo }) => tenantNo)).toStrictEqual([1])
   })
 
+  it('gives out one end of a round at a time, and no chunk beside it, where one of each tenant is asked for', async () => {
+    const end = (tenantNo: number, jobNo: number): NewMessage => {
+      return { task: { kind: 'finalize', jobNo, round: 0 }, tenantNo, priority: 'normal' }
+    }
+    await enqueue(...ofTenant(1, 10, 2), ...ofTenant(2, 20, 2), ...ofTenant(3, 30, 2))
+    await enqueue(end(1, 11), end(1, 12), end(2, 21))
+    const first = await queue.fetch('one', 8, { oneEach: true })
+    expect(first.map(({ task, tenantNo }) => [tenantNo, task.kind])).toContainEqual([1, 'finalize'])
+    expect(first.map(({ tenantNo }) => tenantNo).sort()).toStrictEqual([1, 2, 3])
+    expect(first.filter(({ task }) => task.kind === 'finalize')).toHaveLength(1)
+    const next = await queue.fetch('one', 8, { oneEach: true, exceptTenants: [1] })
+    expect(names(next).sort()).toStrictEqual(['chunk 30/1', 'finalize 21/0'])
+    expect(names(await queue.fetch('one', 2)).slice(0, 1)).toStrictEqual(['finalize 12/0'])
+  })
+
   it('gives out ends of rounds before all else', async () => {
     await enqueue(...ofTenant(1, 10, 2, { priority: 'high' }))
     await serve(1, () => 50_000)

@@ -137,6 +137,7 @@ export function fleetConformance(under: () => StoreUnderTest): void {
       ])
       expect((held[1]?.leasedAtMs ?? 0) - (held[0]?.leasedAtMs ?? 0)).toBeGreaterThanOrEqual(5_000)
       expect(await fleet().holders(1)).toHaveLength(1)
+      expect(await fleet().holders(1, second.jobNo)).toMatchObject([{ jobNo: second.jobNo, chunkNo: 0, owner: 'b' }])
     })
 
     it('lists jobs that are to be worked on, page by page, and those of which something is wanted', async () => {

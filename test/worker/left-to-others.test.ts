@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SluiceError } from '../../src/errors.ts'
-import { LEFT_MS } from '../../src/worker/left-to-others.ts'
+import { createLeftToOthers, EMPTY_LOOKS, LEFT_MS } from '../../src/worker/left-to-others.ts'
+import type { StorageGuard } from '../../src/worker/storage-guard.ts'
+import type { WorkerDeps } from '../../src/worker/worker-deps.ts'
+import { packed } from '../conformance/batches-fixture.ts'
+import { claim, completeChunk, outcomeOf, queuedJob } from '../conformance/store-fixture.ts'
 import { anOpenAiBatch } from '../conformance/store-service-batches.ts'
 import { hastyRuntime } from './hasty-runtime.ts'
 import { until } from './until.ts'
@@ -44,7 +48,7 @@ describe('a worker without the key of a job', () => {
     await shop.assertBalanced(job)
   })
 
-  it('pauses it when nobody else has begun with it for a while', async () => {
+  it('pauses it when whoever it was left to has gone', async () => {
     await another()
     const job = await shop.job({ rows: rows(12) })
     let left = 0
@@ -53,6 +57,8 @@ describe('a worker without the key of a job', () => {
     const keyless = shop.start(null)
     await until('it has seen the job', () => left > 0)
     expect(await shop.reread(job)).toMatchObject({ wanted: null })
+    shop.sayAlive = async () => undefined
+    await shop.store.fleet.leave('another')
     skippedMs += LEFT_MS
     await until('the job is paused', async () => (await shop.reread(job)).state === 'paused')
     expect(await shop.reread(job)).toMatchObject({ reason: 'credentials' })
@@ -65,6 +71,69 @@ describe('a worker without the key of a job', () => {
     const job = await shop.job({ rows: rows(12) })
     shop.noTakeUp = NO_KEY
     expect(await shop.work(job)).toMatchObject({ state: 'paused', reason: 'credentials' })
+  })
+})
+
+describe('a job that is left to others', () => {
+  let nowMs = 0
+  let jobNo = 0
+  const looker = () => {
+    const runtime = { ...shop.runtime, now: () => nowMs }
+    const deps = { store: shop.store, runtime, workerId: 'keyless' } as WorkerDeps
+    const guard = { persist: (work: () => Promise<unknown>) => work() } as StorageGuard
+    return createLeftToOthers(deps, guard)
+  }
+  /** Looks again and again, after what `between` does, for as long as the job is left; returns how often it was, at the most `times`. */
+  const leftFor = async (times: number, between: (look: number) => Promise<unknown> = async () => undefined) => {
+    const { leave } = looker()
+    for (let look = 0; look < times; look += 1) {
+      nowMs += LEFT_MS
+      await between(look)
+      if (!(await leave(jobNo))) return look
+    }
+    return times
+  }
+  const MANY = 3 * EMPTY_LOOKS
+  beforeEach(async () => {
+    await another()
+    jobNo = (
+      await queuedJob(
+        shop.store,
+        Array.from({ length: MANY }, () => 1),
+      )
+    ).jobNo
+    await claim(shop.store, jobNo, 0, 'keyless')
+  })
+
+  it('is told of after ten minutes in which nobody was at work on it', async () => {
+    expect(EMPTY_LOOKS * LEFT_MS).toBe(600_000)
+    expect(await leftFor(MANY)).toBe(EMPTY_LOOKS)
+  })
+
+  it('goes on being left while somebody brings it on, though nobody holds a chunk of it when it is looked at', async () => {
+    const bringOn = async (look: number) => {
+      if (look % (EMPTY_LOOKS - 1) !== 0) return
+      const taken = await claim(shop.store, jobNo, 1 + look, 'another')
+      await completeChunk(shop.store, taken, [outcomeOf(1 + look)])
+    }
+    expect(await leftFor(MANY, bringOn)).toBe(MANY)
+  })
+
+  it('goes on being left while somebody holds a chunk of it', async () => {
+    await claim(shop.store, jobNo, 1, 'another')
+    expect(await leftFor(MANY)).toBe(MANY)
+  })
+
+  it('goes on being left while parts of it are out in a batch', async () => {
+    await packed(shop.store, { jobNo, chunkNo: 1 }, [1])
+    expect(await leftFor(MANY)).toBe(MANY)
+  })
+
+  it('is looked at anew where nobody came by for long', async () => {
+    const pause = async (look: number) => {
+      if (look === EMPTY_LOOKS - 1) nowMs += EMPTY_LOOKS * LEFT_MS
+    }
+    expect(await leftFor(MANY, pause)).toBe(2 * EMPTY_LOOKS - 1)
   })
 })
 

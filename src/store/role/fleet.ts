@@ -89,8 +89,8 @@ export interface Fleet {
   dropRole(role: Role, workerId: string): Promise<void>
   /** Roles whose time has not run out. */
   roles(): Promise<readonly RoleHeld[]>
-  /** Chunks that are leased now, of all jobs, longest first, at most `limit`. */
-  holders(limit: number): Promise<readonly ChunkHeld[]>
+  /** Chunks that are leased now, of all jobs or of one, longest first, at most `limit`. */
+  holders(limit: number, jobNo?: number): Promise<readonly ChunkHeld[]>
   /** Jobs of all tenants of which something is wanted and not done yet, oldest first. */
   wished(limit: number): Promise<readonly ActiveJob[]>
   /** Jobs of all tenants that are queued, running or finalizing, after `afterJobNo`, oldest first. */
