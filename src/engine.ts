@@ -96,7 +96,7 @@ export interface Engine {
   costs(request: CostRequest): Promise<CostReport>
   /** Notices to those whom specs name, newest first. */
   notices(query: { readonly limit: number; readonly states?: readonly NoticeState[] }): Promise<readonly Notice[]>
-  /** Sends a notice anew, whatever had become of it, with whatever else is due; returns what came of it. Throws `notice_not_found`. */
+  /** Sends a notice anew, whatever had become of it, and nothing else; returns what came of it. Throws `notice_not_found`. */
   replayNotice(id: string, signal: AbortSignal): Promise<Notice>
   /** Makes an attempt for each notice of the store that is due; returns for how many. What does not arrive is due again later. */
   sendNotices(signal: AbortSignal): Promise<number>

@@ -63,10 +63,7 @@ export async function sendBriefly({ deps, delivery }: WorkDeps, abandon?: AbortS
 
 /** Sends a notice anew (see Engine.replayNotice). */
 export async function replayNotice({ deps, delivery }: WorkDeps, id: string, signal: AbortSignal): Promise<Notice> {
-  const { store, tenantNo, runtime } = deps
-  if (!(await store.outbox.replay(tenantNo, id, runtime.now()))) throw notFound(id)
-  await delivery.deliverDue(signal)
-  const sent = await store.outbox.get(tenantNo, id)
+  const sent = await delivery.deliverAgain(deps.tenantNo, id, signal)
   if (sent === null) throw notFound(id)
   return sent
 }

@@ -35,11 +35,16 @@ export interface Delivery {
    * is not thrown. Any number of processes may do this at the same time. Once `signal` aborts it begins no more, and gives up what it waits for.
    */
   deliverDue(signal: AbortSignal): Promise<number>
+  /**
+   * Sends one notice anew, whatever had become of it, and waits for nothing else; returns what came of it. `null`: the tenant has none with this id. Like
+   * `deliverDue` it throws nothing that goes wrong elsewhere.
+   */
+  deliverAgain(tenantNo: number, id: string, signal: AbortSignal): Promise<Notice | null>
 }
 
 /** Creates the delivery of one process. */
 export function createDelivery(deps: DeliveryDeps): Delivery {
-  const { runtime } = deps
+  const { outbox, runtime } = deps
   return Object.freeze({
     async deliverDue(signal: AbortSignal) {
       const underWay = createUnderWay((notice) => deliver(deps, notice, signal), runtime)
@@ -55,6 +60,15 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
           return sent
         }
       }
+    },
+    async deliverAgain(tenantNo: number, id: string, signal: AbortSignal) {
+      const now = runtime.now()
+      // In one step with the claim: whoever else sends would have it in between, and go about its own backlog first.
+      if (!(await outbox.replay(tenantNo, id, now, now + CLAIM_MS))) return null
+      const notice = await outbox.get(tenantNo, id)
+      if (notice === null) return null
+      await deliver(deps, notice, signal)
+      return await outbox.get(tenantNo, id)
     },
   })
 }

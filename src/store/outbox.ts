@@ -1,7 +1,8 @@
 import { type Kysely, type Selectable, sql } from 'kysely'
 import type { NewNotice, Notice, NoticeTarget } from '../domain/notice.ts'
 import type { StoreDatabase } from './database.ts'
-import type { NoticeVerdict, Outbox, Turns } from './role/outbox.ts'
+import { dueInTurn, longestDue } from './outbox-lines.ts'
+import type { NoticeVerdict, Outbox } from './role/outbox.ts'
 import type { Database } from './schema.ts'
 import type { OutboxTable } from './schema-outbox.ts'
 
@@ -20,25 +21,18 @@ export function outboxRole(database: StoreDatabase): Outbox {
       }),
 
     async claim(nowMs, untilMs, limit, turns) {
-      const longestDue = (db: Kysely<Database>) =>
-        dueAt(db, nowMs).select('message_id').orderBy('next_at_ms').limit(limit)
-      const due = (db: Kysely<Database>) =>
-        turns === undefined ? longestDue(db) : inTurn(db, nowMs, turns).limit(limit)
       // Looked at every second, and empty as a rule: a transaction for that would hold up others.
-      if ((await longestDue(reader).limit(1).executeTakeFirst()) === undefined) return []
-      const claimed = await write((tx) =>
-        handle(tx)
-          .updateTable('outbox')
-          .set({ attempts: sql`attempts + 1`, next_at_ms: untilMs })
-          .where('message_id', 'in', due(handle(tx)))
-          // Said again: on PostgreSQL another may have taken it since the subquery saw it.
-          .where('state', '=', sql.lit('due'))
-          .where('next_at_ms', '<=', nowMs)
-          .returning('message_id')
-          .execute(),
-      )
-      if (claimed.length === 0) return []
-      return await read(reader, (query) => query.where('message_id', 'in', idsOf(claimed)))
+      if ((await longestDue(reader, nowMs, 1)).length === 0) return []
+      for (let look = 0; look < LOOKS; look += 1) {
+        // Chosen outside of the transaction: nobody waits for the one write connection meanwhile.
+        const ids = await (turns === undefined
+          ? longestDue(reader, nowMs, limit)
+          : dueInTurn(reader, nowMs, limit, turns))
+        if (ids.length === 0) return []
+        const claimed = await write((tx) => take(handle(tx), ids, nowMs, untilMs))
+        if (claimed.length > 0) return await read(reader, (query) => query.where('message_id', 'in', claimed))
+      }
+      return []
     },
 
     settle: (notice, verdict) => write((tx) => settleNotice(handle(tx), notice, verdict)),
@@ -84,57 +78,40 @@ export function outboxRole(database: StoreDatabase): Outbox {
       return notice ?? null
     },
 
-    replay: (tenantNo, id, atMs) =>
-      write(async (tx) => {
-        const { numUpdatedRows } = await handle(tx)
+    async replay(tenantNo, id, atMs, untilMs) {
+      const attempts = untilMs === undefined ? 0 : 1
+      const { numUpdatedRows } = await write((tx) =>
+        handle(tx)
           .updateTable('outbox')
-          .set({ state: 'due', attempts: 0, next_at_ms: atMs, replayed_at_ms: atMs, ended_at_ms: null })
+          .set({ state: 'due', attempts, next_at_ms: untilMs ?? atMs, replayed_at_ms: atMs, ended_at_ms: null })
           .where('tenant_no', '=', tenantNo)
           .where('message_id', '=', id)
-          .executeTakeFirstOrThrow()
-        return numUpdatedRows > 0n
-      }),
+          .executeTakeFirstOrThrow(),
+      )
+      return numUpdatedRows > 0n
+    },
   } satisfies Outbox)
 }
 
-function dueAt(db: Kysely<Database>, nowMs: number) {
-  return db.selectFrom('outbox').where('state', '=', sql.lit('due')).where('next_at_ms', '<=', nowMs)
-}
+/** How often a claim looks again where others were quicker: each of them has taken something. */
+const LOOKS = 3
 
-/** Of each target the longest due, of each tenant the longest due of these; the first of every tenant, then the second, … */
-function inTurn(db: Kysely<Database>, nowMs: number, { perTarget, perTenant, busyTargets, busyTenants }: Turns) {
-  const byTarget = dueAt(db, nowMs)
-    .select(['message_id', 'tenant_no', 'next_at_ms'])
-    .select(({ fn }) =>
-      fn
-        .agg<number>('row_number')
-        .over((over) => over.partitionBy(['tenant_no', 'target']).orderBy('next_at_ms').orderBy('message_id'))
-        .as('nth_there'),
-    )
-    .where(({ eb, and, not }) =>
-      and(
-        busyTargets.map(({ tenantNo, target }) =>
-          not(and([eb('tenant_no', '=', tenantNo), eb('target', '=', JSON.stringify(target))])),
-        ),
-      ),
-    )
-    .$if(busyTenants.length > 0, (query) => query.where('tenant_no', 'not in', busyTenants))
-  const byTenant = db
-    .selectFrom(byTarget.as('there'))
-    .select(['message_id', 'next_at_ms'])
-    .select(({ fn }) =>
-      fn
-        .agg<number>('row_number')
-        .over((over) => over.partitionBy('tenant_no').orderBy('next_at_ms').orderBy('message_id'))
-        .as('nth_of_tenant'),
-    )
-    .where('nth_there', '<=', perTarget)
-  return db
-    .selectFrom(byTenant.as('fair'))
-    .select('message_id')
-    .where('nth_of_tenant', '<=', perTenant)
-    .orderBy('nth_of_tenant')
-    .orderBy('next_at_ms')
+/** The ids of those of `ids` that nobody else has taken since they were seen. */
+async function take(
+  db: Kysely<Database>,
+  ids: readonly string[],
+  nowMs: number,
+  untilMs: number,
+): Promise<readonly string[]> {
+  const claimed = await db
+    .updateTable('outbox')
+    .set({ attempts: sql`attempts + 1`, next_at_ms: untilMs })
+    .where('message_id', 'in', ids)
+    .where('state', '=', sql.lit('due'))
+    .where('next_at_ms', '<=', nowMs)
+    .returning('message_id')
+    .execute()
+  return claimed.map((row) => row.message_id)
 }
 
 async function putNotices(db: Kysely<Database>, ...[job, notices, atMs]: PutArguments): Promise<void> {
@@ -235,10 +212,6 @@ async function read(
   choose: (query: NoticeSelection) => NoticeSelection,
 ): Promise<readonly Notice[]> {
   return (await choose(selectNotices(db)).execute()).map(noticeOf)
-}
-
-function idsOf(rows: readonly { readonly message_id: string }[]): readonly string[] {
-  return rows.map((row) => row.message_id)
 }
 
 function noticeOf(row: Selectable<OutboxTable> & { readonly job_id: string | null }): Notice {

@@ -148,6 +148,51 @@ export function outboxConformance(under: () => StoreUnderTest): void {
       expect(toSlow(await store().outbox.claim(T, T + 60, 99, turns)).length).toBeGreaterThan(0)
     })
 
+    it('go past what waits behind the first of a line, and past lines whose first is not due', async () => {
+      await store().tenants.add('other', NO_CAPS, T)
+      const to = (path: string) =>
+        ({ kind: 'webhook', address: { url: `https://hooks.example/${path}` }, secretEnv: null }) as const
+      const turns = { perTarget: 1, perTenant: 9, busyTargets: [], busyTenants: [] }
+      await paused(...[0, 1, 2, 3, 4].map((n) => aNotice({ targetNo: n, target: to(n === 2 ? 'b' : 'a') })))
+      await paused(aNotice({ target: to('c') }))
+      const foreign = aNotice({ target: to('b') })
+      await store().outbox.putAlone({ tenantNo: 2, jobNo: null }, foreign, T)
+      const urls = (notices: readonly Notice[]) =>
+        notices.map(
+          ({ tenantNo, target: { address } }) => `${tenantNo} ${'url' in address ? address.url.slice(-1) : ''}`,
+        )
+      expect(urls(await store().outbox.claim(T, T + 60, 9, turns)).sort()).toEqual(['1 a', '1 b', '1 c', '2 b'])
+      const rest = { ...turns, busyTargets: [{ tenantNo: 1, target: to('b') }] }
+      expect(urls(await store().outbox.claim(T, T + 60, 9, rest))).toEqual(['1 a'])
+      expect(urls(await store().outbox.claim(T, T + 60, 9, { ...rest, perTarget: 9 }))).toEqual(['1 a', '1 a'])
+      expect(await store().outbox.claim(T + 59, T + 99, 9, turns)).toEqual([])
+      expect(urls(await store().outbox.claim(T + 60, T + 99, 1, { ...turns, busyTenants: [1] }))).toEqual(['2 b'])
+    })
+
+    it('know a very long address by how it begins', async () => {
+      const long = (end: string) =>
+        ({
+          kind: 'webhook',
+          address: { url: `https://hooks.example/${'ü'.repeat(4_000)}${end}` },
+          secretEnv: null,
+        }) as const
+      await paused(aNotice({ target: long('a') }), aNotice({ targetNo: 1, target: long('b') }))
+      const turns = { perTarget: 1, perTenant: 9, busyTargets: [], busyTenants: [] }
+      const busy = { ...turns, busyTargets: [{ tenantNo: 1, target: long('a') }] }
+      expect(await store().outbox.claim(T, T + 60, 9, busy)).toEqual([])
+      expect(await store().outbox.claim(T, T + 60, 9, turns)).toHaveLength(1)
+      expect(await store().outbox.claim(T, T + 60, 9, turns)).toHaveLength(1)
+    })
+
+    it('in turn, by many at once, find each notice for one of them', async () => {
+      await paused(...Array.from({ length: 12 }, (_, targetNo) => aNotice({ targetNo })))
+      const others = await Promise.all(Array.from({ length: 3 }, () => under().openAnother()))
+      const turns = { perTarget: 4, perTenant: 16, busyTargets: [], busyTenants: [] }
+      const claimed = await Promise.all(others.map((other) => other.outbox.claim(T, T + 60, 9, turns)))
+      expect(claimed.map((each) => each.length)).toEqual([4, 4, 4])
+      expect(new Set(claimed.flat().map(({ id }) => id)).size).toBe(12)
+    })
+
     it('of one notice by many at once go to one of them', async () => {
       await paused(aNotice(), aNotice({ targetNo: 1 }), aNotice({ targetNo: 2 }))
       const others = await Promise.all(Array.from({ length: 4 }, () => under().openAnother()))
@@ -196,6 +241,17 @@ export function outboxConformance(under: () => StoreUnderTest): void {
       expect(await store().outbox.settle(again, { ...settled, state: 'given_up' })).toBe(true)
       expect(await store().outbox.replay(1, notice.id, T + 90)).toBe(true)
       expect(await store().outbox.get(1, notice.id)).toMatchObject({ state: 'due', attempts: 0, endedAtMs: null })
+    })
+
+    it('can be its sender’s from the start when it is sent anew', async () => {
+      const notice = aNotice()
+      await paused(notice)
+      expect(await store().outbox.replay(1, notice.id, T + 7, T + 60)).toBe(true)
+      expect(await store().outbox.claim(T + 59, T + 99, 9)).toEqual([])
+      const mine = (await store().outbox.get(1, notice.id))!
+      expect(mine).toMatchObject({ state: 'due', attempts: 1, replayedAtMs: T + 7 })
+      expect(await store().outbox.settle(mine, { ...settled, state: 'delivered' })).toBe(true)
+      expect(await store().outbox.replay(2, notice.id, T + 7, T + 60)).toBe(false)
     })
 
     it('is counted where notices to one target were given up, since one arrived there', async () => {

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest'
+import type { Notice } from '../../src/domain/notice.ts'
 import { StorageFailure } from '../../src/domain/storage-failure.ts'
 import type { WorkDeps } from '../../src/engine/enter-fleet.ts'
-import { noticeDuty, sendBriefly } from '../../src/engine/notices.ts'
+import { noticeDuty, replayNotice, sendBriefly } from '../../src/engine/notices.ts'
 import type { Delivery } from '../../src/notify/delivery.ts'
 import { manualRuntime } from '../support/manual-runtime.ts'
 
@@ -81,4 +82,21 @@ it('the one who sends for the fleet stops when it is no longer his turn', async 
   holds = false
   while (!(await isOver(work))) await runtime.pass(250)
   expect(heard).toEqual(['stopped'])
+})
+
+it('a notice that is sent anew is the only one that is sent; one that is none of the tenant is refused', async () => {
+  const asked: unknown[] = []
+  const deliverAgain: Delivery['deliverAgain'] = async (tenantNo, id) => {
+    asked.push([tenantNo, id])
+    return id === 'msg_1' ? ({ id } as Notice) : null
+  }
+  const deliverDue = () => Promise.reject(new Error('nobody asked for the backlog'))
+  const parts = { deps: { tenantNo: 7 }, delivery: { deliverAgain, deliverDue } } as unknown as WorkDeps
+  const { signal } = new AbortController()
+  expect(await replayNotice(parts, 'msg_1', signal)).toMatchObject({ id: 'msg_1' })
+  await expect(replayNotice(parts, 'msg_2', signal)).rejects.toMatchObject({ code: 'notice_not_found' })
+  expect(asked).toEqual([
+    [7, 'msg_1'],
+    [7, 'msg_2'],
+  ])
 })

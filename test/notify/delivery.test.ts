@@ -44,7 +44,7 @@ afterEach(async () => {
 })
 
 /** The delivery of another process each time. */
-const deliver = (signal = new AbortController().signal) => {
+const delivery = () => {
   const post: Post = async (request) => {
     sent.push(request)
     return { status: await answer(request), retryAfter }
@@ -55,8 +55,10 @@ const deliver = (signal = new AbortController().signal) => {
       else undelivered.push((event as { message: string }).message)
     },
   }
-  return createDelivery({ outbox: store.outbox, post, env: (name) => env[name], runtime, events }).deliverDue(signal)
+  return createDelivery({ outbox: store.outbox, post, env: (name) => env[name], runtime, events })
 }
+const deliver = (signal = new AbortController().signal) => delivery().deliverDue(signal)
+const deliverAgain = (id: string, tenantNo = 1) => delivery().deliverAgain(tenantNo, id, new AbortController().signal)
 
 async function told(...targets: NoticeTarget[]): Promise<readonly string[]> {
   const job = await queuedJob(store, [1])
@@ -334,6 +336,29 @@ describe('an address that hangs', () => {
     answer = () => 200
     expect(await deliver()).toBe(10)
     expect(await store.outbox.list({ tenantNo: 1, limit: 99, states: ['due', 'given_up'] })).toEqual([])
+  })
+})
+
+describe('a notice that is sent anew by hand', () => {
+  const slow: NoticeTarget = { kind: 'webhook', address: { url: 'https://slow.example/' }, secretEnv: null }
+
+  it('waits for nothing else that is due, and sends nothing else', async () => {
+    const [id] = await told(webhook)
+    await deliver()
+    await told(...Array.from({ length: 1_000 }, () => slow))
+    await told(webhook)
+    answer = ({ url }) => (url === URL_OF_HOOK ? 200 : new Promise<number>(() => undefined))
+    expect(await deliverAgain(id as string)).toMatchObject({ id, state: 'delivered', attempts: 1, replayedAtMs: T })
+    expect(sent.map(({ headers }) => headers['webhook-id'])).toEqual([id, id])
+  })
+
+  it('is due again where it does not arrive, and is none of another tenant', async () => {
+    answer = () => 503
+    const [id] = await told(webhook)
+    expect(await deliverAgain(id as string, 2)).toBeNull()
+    expect(sent).toEqual([])
+    expect(await deliverAgain(id as string)).toMatchObject({ state: 'due', attempts: 1, nextAtMs: T + 5_000 })
+    expect(await deliver()).toBe(0)
   })
 })
 

@@ -16,6 +16,7 @@ import {
   factOf,
   failedOf,
   intentOf,
+  nextId,
   outcomeOf,
   queuedJob,
   record,
@@ -166,6 +167,7 @@ it('reads what status, resume and a worker need without going over the rows', as
   await queue.reclaim(async () => false)
   const held = await claim(store, jobNo, 1)
   await store.jobs.progress(jobNo)
+  await store.jobs.progressOf([jobNo, jobNo + 1])
   await store.jobs.controls([jobNo])
   await store.jobs.inTurn(null)
   await store.jobs.inTurn(1)
@@ -173,6 +175,7 @@ it('reads what status, resume and a worker need without going over the rows', as
   await store.fleet.standing()
   await store.fleet.wished(5)
   await store.fleet.holders(5)
+  await store.fleet.holders(5, jobNo)
   await store.fleet.isGone('worker')
   await store.jobs.list(1, { limit: 5, states: ['running'] })
   await store.chunks.list(jobNo, 2, 5)
@@ -211,4 +214,26 @@ it('reads what status, resume and a worker need without going over the rows', as
   file.close()
   expect(statements.length).toBeGreaterThan(30)
   expect(slow).toStrictEqual([])
+})
+
+it('takes notices in turn without sorting what waits, or going over it', async () => {
+  const path = join(dir, 'sluice.db')
+  const store = await openSqliteStore({ path, runtime: systemRuntime(), ballastBytes: 0 })
+  const target = { kind: 'webhook', address: { env: 'HOOK_URL' }, secretEnv: null } as const
+  for (const n of [1, 2]) {
+    const notice = { id: `msg_${nextId()}`, targetNo: 0, target, type: 'batch.completed', body: '{}' } as const
+    await store.outbox.putAlone({ tenantNo: n, jobNo: null }, notice, T)
+  }
+  const prepare = vi.spyOn(DatabaseSync.prototype, 'prepare')
+  const turns = { perTarget: 4, perTenant: 16, busyTargets: [], busyTenants: [] }
+  expect(await store.outbox.claim(T, T + 60, 32, turns)).toHaveLength(2)
+  const statements = [...new Set(prepare.mock.calls.map(([sql]) => sql))].filter((sql) => sql.includes('outbox'))
+  await store.close()
+  const database = new DatabaseSync(path)
+  const plans = statements.flatMap((sql) => database.prepare(`explain query plan ${sql}`).all() as { detail: string }[])
+  database.close()
+  const found = plans.map(({ detail }) => detail)
+  // The first of all lines is where the index begins.
+  expect(found.filter((detail) => /TEMP B-TREE|^SCAN outbox(?! USING INDEX outbox_lines$)/.test(detail))).toEqual([])
+  expect(found).toContain('SEARCH outbox USING INDEX outbox_lines (tenant_no=? AND <expr>>?)')
 })

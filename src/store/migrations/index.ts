@@ -11,6 +11,7 @@ import { outbox } from './0009-outbox.ts'
 import { service } from './0010-service.ts'
 import { shares } from './0011-shares.ts'
 import { openAiFiles } from './0012-openai-files.ts'
+import { outboxLines } from './0013-outbox-lines.ts'
 import type { ColumnTypes } from './column-types.ts'
 
 /** One step of the schema, and who may go on working beside it. */
@@ -45,4 +46,5 @@ export const MIGRATIONS: readonly StoreMigration[] = [
   { name: '0011_shares', oldestLevel: 11, make: shares },
   // An older worker would write files that stay, where their batch wants them gone in time.
   { name: '0012_openai_files', oldestLevel: 12, make: openAiFiles },
+  { name: '0013_outbox_lines', oldestLevel: 1, make: outboxLines },
 ]

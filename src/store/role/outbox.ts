@@ -50,7 +50,8 @@ export interface Outbox {
   ): Promise<void>
   /**
    * Takes notices of all tenants that are due at `nowMs`, longest due first, and counts an attempt for each. Until `untilMs` nobody else gets them;
-   * whoever dies before `settle` has made an attempt that failed. `turns`: so that no address and no tenant keeps others from theirs; tenants take turns.
+   * whoever dies before `settle` has made an attempt that failed. `turns`: so that no address and no tenant keeps others from theirs; tenants take turns. With
+   * them a claim costs no more where thousands wait for one target.
    */
   claim(nowMs: number, untilMs: number, limit: number, turns?: Turns): Promise<readonly Notice[]>
   /** Writes down what came of the attempt that `claim` gave out. `false`: it was sent anew by hand, or taken by somebody else, in between. */
@@ -62,6 +63,9 @@ export interface Outbox {
   /** Newest first. */
   list(query: NoticeQuery): Promise<readonly Notice[]>
   get(tenantNo: number, id: string): Promise<Notice | null>
-  /** Makes a notice due at once, with all its attempts before it, whatever had become of it. `false`: there is none. */
-  replay(tenantNo: number, id: string, atMs: number): Promise<boolean>
+  /**
+   * Makes a notice due at once, with all its attempts before it, whatever had become of it. With `untilMs` it is the caller's from the start, as by `claim`.
+   * `false`: there is none.
+   */
+  replay(tenantNo: number, id: string, atMs: number, untilMs?: number): Promise<boolean>
 }
