@@ -30,7 +30,7 @@ interface Parameter {
 
 interface Schema {
   readonly $ref?: string
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly description?: string
   readonly enum?: readonly unknown[]
   readonly const?: unknown
@@ -147,6 +147,8 @@ function kind(schema: Schema): string {
   if (schema.enum !== undefined)
     return schema.enum.length > 9 ? 'name' : schema.enum.map((each) => `\`${String(each)}\``).join(' ')
   if (schema.const !== undefined) return `\`${String(schema.const)}\``
+  if (typeof schema.type !== 'string')
+    return schema.type?.map((type) => kind({ ...schema, type })).join(' or ') ?? 'any'
   if (schema.type === 'array') return `list of ${kind(schema.items ?? {})}`
   if (schema.type === 'object' && schema.properties !== undefined) {
     return `{ ${Object.entries(schema.properties)
@@ -159,7 +161,7 @@ function kind(schema: Schema): string {
     boolean: 'true, false',
     object: 'mapping',
   }
-  return names[schema.type ?? ''] ?? schema.type ?? 'any'
+  return names[schema.type] ?? schema.type
 }
 
 function cell(text: string): string {

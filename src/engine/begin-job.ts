@@ -28,7 +28,10 @@ export async function beginJob(
   const spec = withModel(await specOf(deps, job), model, deps)
   const canonical = canonicalJson(spec)
   const hash = specHash(canonical)
-  if (job.begunAtMs !== undefined && hash === job.specHash) return job
+  if (job.begunAtMs !== undefined && hash === job.specHash) {
+    await refuseOtherPlan(deps, job, plan)
+    return job
+  }
   if (job.state !== 'created' || job.begunAtMs !== undefined) throw cannotBegin(job)
   const before = await submissionOf(deps, job)
   await refuseUnfinished(deps, job, before)
@@ -57,6 +60,7 @@ export async function beginJob(
   const now = await store.jobs.getByNo(job.jobNo)
   // Somebody else was faster: the same wish is fulfilled, another is not.
   if (now === null || (!begun && now.specHash !== hash)) throw cannotBegin(now ?? job)
+  if (!begun) await refuseOtherPlan(deps, now, plan)
   return now
 }
 
@@ -76,7 +80,16 @@ function runByPlan(
       },
     )
   }
-  return holds && plan.expectedNano !== null ? { ...submission, plannedNano: plan.expectedNano } : submission
+  if (!holds) return submission
+  return { ...submission, planId: plan.id, ...(plan.expectedNano !== null && { plannedNano: plan.expectedNano }) }
+}
+
+/** A job that was begun is run by the plan that it had then, and by no other. */
+async function refuseOtherPlan(deps: EngineDeps, job: Job, asked: string | undefined): Promise<void> {
+  if (asked === undefined || (await submissionOf(deps, job)).planId === asked) return
+  throw new SluiceError('plan_stale', `${job.id} was started before, and not by ${asked}`, {
+    hint: 'What it is run by was settled when it was started. Create another job.',
+  })
 }
 
 /** The spec with the model of this name, where one is given. */

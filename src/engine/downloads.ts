@@ -33,7 +33,9 @@ export function createDownloads(deps: TransferDeps): Downloads {
     const folder = folderOf(job, request)
     const known = making.get(folder)
     if (known !== undefined) return known
-    const coming = atOnce(() => makeOnce(deps, job, request, folder)).finally(() => making.delete(folder))
+    const coming = atOnce(() => makeOnce(deps, job, request, folder))
+      .catch((error: unknown) => tellWhy(deps, job, error))
+      .finally(() => making.delete(folder))
     making.set(folder, coming)
     return coming
   }
@@ -51,7 +53,7 @@ export function createDownloads(deps: TransferDeps): Downloads {
       if (!isTerminal(job.state)) return { kind: 'stream', name, bytes: asItStands(deps, passing, job, request) }
       const key = await made(job, request)
       const bytes = await deps.blob.size(key)
-      if (bytes === null) throw new SluiceError('job_state', `${job.id} was run again meanwhile`)
+      if (bytes === null) throw runAgain(job)
       const read = ({ from, to }: FileRange = { from: 0, to: bytes }) =>
         deps.blob.stream(key, { from, to, blockBytes: READ_BYTES })
       return {
@@ -65,9 +67,9 @@ export function createDownloads(deps: TransferDeps): Downloads {
   })
 }
 
-function folderOf({ id, round }: Job, { format, only, safeCsv, includeInput }: DownloadRequest): string {
+function folderOf(job: Job, { format, only, safeCsv, includeInput }: DownloadRequest): string {
   const options = [only ?? 'all', ...(safeCsv ? ['safe'] : []), ...(includeInput ? [] : ['bare']), format]
-  return `${exportsFolder({ id })}${round}-${options.join('-')}/`
+  return `${exportsFolder(job)}${options.join('-')}/`
 }
 
 function nameOf({ specName, id }: Job, { format, only }: DownloadRequest): string {
@@ -92,6 +94,16 @@ async function makeOnce(deps: TransferDeps, job: Job, request: DownloadRequest, 
   await removeEarlierExports(deps.blob, job)
   for await (const first of deps.blob.list(folder)) return first
   return key
+}
+
+/** A round that has begun meanwhile takes away the table that is being made. */
+async function tellWhy({ store }: TransferDeps, job: Job, error: unknown): Promise<never> {
+  const now = await store.jobs.getByNo(job.jobNo)
+  throw now === null || now.round === job.round ? error : runAgain(job)
+}
+
+function runAgain({ id }: Job): SluiceError {
+  return new SluiceError('job_state', `${id} was run again meanwhile`)
 }
 
 /** The table as it stands when its turn has come: those who wait for theirs meanwhile get the same one. */

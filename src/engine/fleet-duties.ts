@@ -4,7 +4,7 @@ import { batchDuty } from './batch-duty.ts'
 import type { WorkDeps } from './enter-fleet.ts'
 import { noticeDuty } from './notices.ts'
 import { openAiDuty } from './openai-duty.ts'
-import { sweep } from './sweep.ts'
+import { createSweep } from './sweep.ts'
 import { watchDuty } from './watch-marks.ts'
 
 /** A worker that was silent for this long is taken off the list; until then `status` shows that it died. */
@@ -16,6 +16,7 @@ const JANITOR_EVERY_MS = 60_000
 /** What one worker at a time does for the whole fleet. */
 export function fleetDuties(parts: WorkDeps, workerId: string): readonly Duty[] {
   const { deps, jobDeps } = parts
+  const sweep = createSweep(deps)
   let afterJobNo = 0
   return [
     {
@@ -40,7 +41,7 @@ export function fleetDuties(parts: WorkDeps, workerId: string): readonly Duty[] 
       async work() {
         await deps.store.upkeep.prepare()
         await deps.store.fleet.forget(FORGET_AFTER_MS)
-        await sweep(deps)
+        await sweep()
       },
     },
     batchDuty(parts, workerId),

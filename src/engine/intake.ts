@@ -3,8 +3,8 @@ import type { SubmitRequest } from '../engine.ts'
 import { type ErrorCode, SluiceError } from '../errors.ts'
 import { removeIntakeFiles } from '../intake/intake-files.ts'
 import { runIntake } from '../intake/run-intake.ts'
-import { changeAndTell } from '../job/change-and-tell.ts'
 import { enqueueWork } from '../job/enqueue.ts'
+import { failIntake } from '../job/fail-intake.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { specOf } from './job-parts.ts'
@@ -47,7 +47,8 @@ export async function bringIn(
     })
     await removeIntakeFiles(deps.blob, job.id)
   } catch (error) {
-    if (error instanceof SluiceError && !options.signal.aborted) await endForInput(jobDeps, job, error)
+    const isTheInput = error instanceof SluiceError && !NOT_THE_INPUT.has(error.code)
+    if (isTheInput && !options.signal.aborted) await failIntake(jobDeps, job, error.message)
     throw error
   }
 }
@@ -63,15 +64,3 @@ function refuseClash(outputColumns: readonly string[], inputColumns: readonly st
 
 /** What says nothing against the input: the next process may fare better, or another one reads it already. */
 const NOT_THE_INPUT: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['storage', 'job_state', 'internal'])
-
-async function endForInput(deps: JobDeps, job: Job, error: SluiceError): Promise<void> {
-  if (NOT_THE_INPUT.has(error.code)) return
-  await deps.store.write((tx) =>
-    changeAndTell(deps, tx, job, ['created'], {
-      to: 'failed',
-      reason: 'intake',
-      detail: error.message,
-      atMs: deps.runtime.now(),
-    }),
-  )
-}

@@ -27,7 +27,7 @@ export interface Created {
 export interface BeginOptions {
   /** Another one than its spec names. */
   readonly model?: string
-  /** The plan by which it is to be run: only where that is its latest, and neither model nor a price has changed since. */
+  /** The plan by which it is to be run: only where that is its latest, and neither model nor a price has changed since; once begun, where it was begun by it. */
   readonly plan?: string
 }
 

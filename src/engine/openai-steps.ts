@@ -1,8 +1,8 @@
 import type { BatchError } from '../chat/batch-check.ts'
 import { isTerminal, type Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
-import { changeAndTell } from '../job/change-and-tell.ts'
 import { cancel } from '../job/control.ts'
+import { failIntake } from '../job/fail-intake.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import { tellBatchEnd } from '../job/tell-batch-end.ts'
 import type { OpenAiBatch, OpenAiBatchChange } from '../store/role/openai-batches.ts'
@@ -66,12 +66,9 @@ async function failJob(
 ): Promise<void> {
   const [first] = errors
   const detail = first?.line == null ? (first?.message ?? null) : `line ${first.line}: ${first.message}`
-  const atMs = deps.runtime.now()
   // Kept first: when the job has failed, they say why.
   await deps.store.openAiBatches.set(batch.tenantNo, batch.id, { errors: JSON.stringify(errors) })
-  await deps.store.write((tx) =>
-    changeAndTell(jobDeps, tx, job, ['created'], { to: 'failed', reason: 'intake', detail, atMs }),
-  )
+  await failIntake(jobDeps, job, detail)
 }
 
 /** What `work` says is wrong; what it throws that a caller can meet is one error more. */

@@ -1,7 +1,7 @@
 import type { Job } from '../domain/job.ts'
 import { StorageFailure } from '../domain/storage-failure.ts'
 import { SluiceError } from '../errors.ts'
-import { changeAndTell } from '../job/change-and-tell.ts'
+import { failIntake } from '../job/fail-intake.ts'
 import type { JobDeps } from '../job/job-deps.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { bringIn } from './intake.ts'
@@ -65,13 +65,6 @@ async function afterFailure(jobDeps: JobDeps, deps: EngineDeps, job: Job, error:
   const name = error instanceof Error ? error.name : 'something'
   // Its message may hold what was read.
   deps.events.emit('duty.failed', { role: 'intake', jobNo: job.jobNo, message: `${name} while the input was read` })
-  await deps.store.write((tx) =>
-    changeAndTell(jobDeps, tx, job, ['created'], {
-      to: 'failed',
-      reason: 'intake',
-      detail: `the input could not be read, by a defect of sluice (${name})`,
-      atMs: deps.runtime.now(),
-    }),
-  )
+  await failIntake(jobDeps, job, `the input could not be read, by a defect of sluice (${name})`)
   return null
 }

@@ -21,12 +21,12 @@ export interface SpecDesk {
   /** The spec that a document is. Throws SluiceError `spec_invalid`, or `not_yet_supported`, with all findings. */
   read(document: unknown): Promise<Pick<LoadedSpec, 'spec' | 'hash'>>
   /**
-   * Plans a document whose input lies in object storage, or a job that waits to be started, with what was uploaded for it; the job keeps what its latest
-   * plan expects it to cost. Throws `spec_invalid`, `input_missing`, `job_not_found`, `job_state`.
+   * Plans a document whose input lies in object storage, or a job that waits to be started, with what was uploaded for it. `keep`: the job keeps what this
+   * plan expects it to cost, in place of any before. Throws `spec_invalid`, `input_missing`, `job_not_found`, `job_state`.
    */
   plan(
     what: { readonly document: unknown } | { readonly job: JobId },
-    options: { readonly explain: boolean; readonly signal: AbortSignal },
+    options: { readonly explain: boolean; readonly keep: boolean; readonly signal: AbortSignal },
   ): Promise<Planned>
 }
 
@@ -50,11 +50,11 @@ export function createSpecDesk(deps: EngineDeps): SpecDesk {
       refuseErrors(await checkSpec(reading, checkTools(deps, null)))
       return { spec, hash }
     },
-    async plan(what, { explain, signal }) {
+    async plan(what, { explain, keep, signal }) {
       if ('job' in what) {
         const job = await jobToPlan(deps, what.job)
         const planned = await plan(deps, job, explain, signal)
-        if (planned.plan !== null) await keepPlan(deps, job, planned.plan)
+        if (keep && planned.plan !== null) await keepPlan(deps, job, planned.plan)
         return { findings: [], ...planned }
       }
       const reading = await readingOf(what.document)

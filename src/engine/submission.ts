@@ -10,6 +10,8 @@ export interface Submission {
   readonly selection: RowPick | null
   /** What the plan by which it is run expects it to cost; absent: it is run by none, or that knows no price. */
   readonly plannedNano?: NanoUsd
+  /** The plan by which it is run, of those that were made of the job before its start; absent: none of these. */
+  readonly planId?: string
   /** The latest plan that was made of the job before its start; absent: none, or it has begun. */
   readonly plan?: KeptPlan
   /** The uploaded file that is its input; absent: what the spec names is. */

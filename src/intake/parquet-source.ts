@@ -5,7 +5,7 @@ import type { FoundFile } from './input-file.ts'
 import { refuseLarger } from './size-limit.ts'
 import { MAX_RECORD_BYTES, type Source, type SourceBatch, type SourceItem, type SourceRow } from './source.ts'
 
-/** What of a file is held at a time: a few of the longest rows. */
+/** What of a file is held at a time, and what one of its rows may come to: a few times of what is taken as a record. */
 const AT_ONCE_BYTES = 4 * MAX_RECORD_BYTES
 
 /** How many rows of all files were read. */
@@ -75,7 +75,7 @@ export async function openParquet(files: readonly FoundFile[], signal?: AbortSig
 
 function itemOf(values: SourceRow['values'] | null, file: FoundFile, index: number, row: number): SourceItem {
   if (values !== null) return { kind: 'row', values, line: null, file: index }
-  const message = `${file.name}, row ${row + 1}, cannot be read: it is longer than ${MAX_RECORD_BYTES / 1024 / 1024} MiB`
+  const message = `${file.name}, row ${row + 1}, cannot be read: it is longer than ${AT_ONCE_BYTES / 1024 / 1024} MiB`
   return { kind: 'unreadable', line: row + 1, file: file.name, message, excerpt: '' }
 }
 

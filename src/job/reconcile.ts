@@ -6,6 +6,7 @@ import { pendingRows } from './cancel.ts'
 import { changeAndTell } from './change-and-tell.ts'
 import { fulfilWish, mendQueue } from './control.ts'
 import { enqueueFinalizer } from './enqueue.ts'
+import { failIntake } from './fail-intake.ts'
 import type { JobDeps } from './job-deps.ts'
 import { tellEnd } from './tell-end.ts'
 
@@ -55,7 +56,7 @@ export async function reconcile(deps: JobDeps, { afterJobNo, holds, onTrouble }:
 function fail(deps: JobDeps, task: Task): Promise<void> {
   switch (task.kind) {
     case 'intake':
-      return failIntake(deps, task.jobNo)
+      return failReading(deps, task.jobNo)
     case 'chunk':
       return failChunk(deps, task)
     case 'finalize':
@@ -64,18 +65,9 @@ function fail(deps: JobDeps, task: Task): Promise<void> {
 }
 
 /** An input that kills whoever reads it: the job fails, before anything is spent. */
-async function failIntake(deps: JobDeps, jobNo: number): Promise<void> {
-  const { store, runtime } = deps
-  const job = await store.jobs.getByNo(jobNo)
-  if (job === null) return
-  await store.write((tx) =>
-    changeAndTell(deps, tx, job, ['created'], {
-      to: 'failed',
-      reason: 'intake',
-      detail: 'the workers that were to read its input died again and again',
-      atMs: runtime.now(),
-    }),
-  )
+async function failReading(deps: JobDeps, jobNo: number): Promise<void> {
+  const job = await deps.store.jobs.getByNo(jobNo)
+  if (job !== null) await failIntake(deps, job, 'the workers that were to read its input died again and again')
 }
 
 /** A chunk whose workers die before they can even claim it: its rows become dead letters, and the job goes on without them. */

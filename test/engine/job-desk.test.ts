@@ -134,7 +134,10 @@ describe('a job whose spec and input come over the network', () => {
     const { job } = await desk.create(asked({ spec: spec({ input: { source: 'tickets.csv', key: 'id' } }) }))
     await upload(job.id, `${csv(400)}t3,again\n`)
     await desk.begin(job.id, {})
+    const ends: unknown[] = []
+    service.events.on('job.ended', (event) => void ends.push(event))
     await workAll()
+    expect(ends).toMatchObject([{ jobId: job.id, state: 'failed', round: 0 }])
     expect(await states(job.id)).toMatchObject({
       state: 'failed',
       reason: 'intake',

@@ -110,7 +110,9 @@ describe('a batch of the official client', () => {
   })
 
   it('fails with every line that is wrong, and is never asked', { timeout: WAIT_MS }, async () => {
-    const { client } = await openAiWorld()
+    const { api, client } = await openAiWorld()
+    const ends: unknown[] = []
+    api.service.events.on('job.ended', (event) => void ends.push(event))
     const lines = [
       chatLine('a', 'x'),
       chatLine('a', 'x'),
@@ -143,6 +145,7 @@ describe('a batch of the official client', () => {
       request_counts: { total: 0, completed: 0, failed: 0 },
     })
     expect(batch.failed_at).toBeGreaterThan(0)
+    expect(ends).toMatchObject([{ state: 'failed', round: 0 }])
   })
 
   it('fails as a whole with a model that is not to be had, a first line that is none, and nothing', {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { startReceiver } from '../notify/receiver.ts'
-import { openApi } from './api.ts'
+import { bearer, openApi } from './api.ts'
 import { spec, workUntilIdle } from './at-work.ts'
 import { describedBy } from './openapi.ts'
 
@@ -32,8 +32,10 @@ async function plannedJob(config = '') {
     payload: INPUT,
     headers: { 'content-type': 'text/csv' },
   })
-  const plan = async () => (await post('/api/v1/plans', { job_id: id })).json<{ plan: string }>().plan
-  const start = (query = '') => post(`/api/v1/jobs/${id}/start${query}`)
+  const plan = async (headers = {}) =>
+    (await ask({ method: 'POST', url: '/api/v1/plans', payload: { job_id: id }, headers })).json<{ plan: string }>()
+      .plan
+  const start = (query = '', headers = {}) => ask({ method: 'POST', url: `/api/v1/jobs/${id}/start${query}`, headers })
   /** Works to the end, and says what was told. */
   const told = async () => {
     await workUntilIdle(api)
@@ -45,7 +47,7 @@ async function plannedJob(config = '') {
       .toBe(true)
     return receiver.received.map(({ body }) => JSON.parse(body)).filter(({ type }) => type === 'job.alert')
   }
-  return { id, plan, start, told }
+  return { api, id, plan, start, told }
 }
 
 describe('a plan of a job that waits to be started', () => {
@@ -75,6 +77,26 @@ describe('a plan of a job that waits to be started', () => {
     for (const query of [`?plan=${first}`, '?plan=plan_nobody', `?plan=${second}&model=simulator%2Fother`])
       expect((await start(query)).json()).toMatchObject({ status: 409, code: 'plan_stale' })
     expect((await start(`?plan=${second}`)).statusCode).toBe(202)
+    // The same wish again is fulfilled; another plan than that by which it was started is none any more.
+    for (const query of ['', `?plan=${second}`]) expect((await start(query)).statusCode).toBe(202)
+    for (const query of [`?plan=${first}`, '?plan=plan_nobody'])
+      expect((await start(query)).json()).toMatchObject({ status: 409, code: 'plan_stale' })
     expect(await told()).toHaveLength(1)
+  })
+
+  it('started by none, it is run by none', async () => {
+    const { start } = await plannedJob()
+    expect((await start()).statusCode).toBe(202)
+    expect((await start('?plan=plan_nobody')).json()).toMatchObject({ status: 409, code: 'plan_stale' })
+  })
+
+  it('changes nothing where whoever makes it may only look', async () => {
+    const { api, plan, start } = await plannedJob()
+    const [submits, reads] = [bearer(await api.key(['submit', 'read'])), bearer(await api.key(['read']))]
+    const kept = await plan(submits)
+    const looked = await plan(reads)
+    expect(looked).toMatch(/^plan_/)
+    expect((await start(`?plan=${looked}`, submits)).json()).toMatchObject({ status: 409, code: 'plan_stale' })
+    expect((await start(`?plan=${kept}`, submits)).statusCode).toBe(202)
   })
 })

@@ -90,6 +90,15 @@ describe('a request', () => {
     expect((await ask('OPTIONS', '/api/v1/jobs/job_1')).headers.allow).toBe('GET, HEAD, PATCH')
     expect((await ask('GET', '/api/v1/jobs/job_1/start')).statusCode).toBe(405)
     expect((await ask('PUT', '/v1/files')).json()).toMatchObject({ error: { code: 'method_not_allowed' } })
+    for (const [method, url] of [
+      ['GET', '/v1/chat/completions'],
+      ['PUT', '/v1/chat/completions'],
+      ['DELETE', '/v1/uploads/up_1'],
+    ] as const) {
+      const elsewhere = await ask(method, url)
+      expect([elsewhere.statusCode, elsewhere.headers.allow]).toStrictEqual([404, undefined])
+      expect(elsewhere.json()).toMatchObject({ error: { message: expect.stringContaining('POST /v1/') } })
+    }
     for (const url of ['/api/v1/jobs//start', '/api/v1/job', '/']) {
       const missing = await ask('GET', url)
       expect([missing.statusCode, missing.headers.allow]).toStrictEqual([404, undefined])

@@ -3,6 +3,7 @@ import { finalize } from '../../src/job/finalize.ts'
 import type { JobDeps } from '../../src/job/job-deps.ts'
 import { reconcile } from '../../src/job/reconcile.ts'
 import type { Task } from '../../src/queue/queue.ts'
+import { newJob } from '../conformance/store-fixture.ts'
 import { until } from '../worker/until.ts'
 import { openWorkshop, rows, type Workshop } from '../worker/workshop.ts'
 
@@ -87,6 +88,21 @@ it('a chunk whose workers die before they can claim it becomes dead letters, and
   const causes = await shop.store.rows.causes(job.jobNo)
   expect(causes.map(({ cause, rows: failed }) => [cause, failed])).toEqual([['chunk_failed', 5]])
   await shop.assertBalanced(job)
+})
+
+it('a job whose input kills whoever reads it fails, and this process hears of its end once', async () => {
+  const { job } = await shop.store.jobs.create(newJob())
+  const ends: unknown[] = []
+  const emit = (name: string, event: unknown) => void ends.push([name, event])
+  const deps = { ...withDead({ kind: 'intake', jobNo: job.jobNo }), events: { emit } }
+  await turn(deps)
+  await turn(deps)
+  expect(await shop.reread(job)).toMatchObject({
+    state: 'failed',
+    reason: 'intake',
+    detail: expect.stringMatching(/died/),
+  })
+  expect(ends).toMatchObject([['job.ended', { jobId: job.id, state: 'failed', round: 0, cancelled: 0 }]])
 })
 
 it('the last chunk that is given up ends the round', async () => {

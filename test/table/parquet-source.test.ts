@@ -155,11 +155,11 @@ it('reads rows that weigh much a few at a time, however little room they take in
   for await (const batch of source.read(null)) {
     const texts = batch.items.map((item) => (item.kind === 'row' ? String(item.values[1]) : item.message))
     expect(texts.reduce((sum, text) => sum + text.length, 0)).toBeLessThan(70_000_000)
-    heard.push(...texts.map((text) => text.slice(0, 80)))
+    heard.push(...texts.map((text) => text.slice(-90)))
     if (heard.length < 50) last = batch.position
   }
   expect(heard).toHaveLength(100)
-  expect(heard[70]).toContain('heavy.parquet, row 71, cannot be read: ')
+  expect(heard[70]).toMatch(/heavy\.parquet, row 71, cannot be read: it is longer than 64 MiB$/)
   expect(heard.filter((text) => text === 'short')).toHaveLength(89)
   const begun = (JSON.parse(last as string) as { rows: number }).rows
   const rest = (await rowsOf(source, last)).rows.map(([id]) => id ?? 70)

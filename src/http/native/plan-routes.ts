@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { planJson } from '../../delivery/plan-json.ts'
+import { may } from '../../domain/access.ts'
 import { findingJson, SluiceError } from '../../errors.ts'
 import { exactly, json, mapping, problem, ref } from '../answer.ts'
 import { type App, type HttpDeps, LONG_ANSWER_MS } from '../http-deps.ts'
@@ -64,7 +65,7 @@ function addPlans(app: App, { service, config, stopping }: HttpDeps): void {
         operationId: 'planJob',
         summary: 'Say what a job would do, cost and take',
         description:
-          'Scope: `read`. Of a job that waits to be started, with what was uploaded for it; or of a spec whose input lies in object storage. The job keeps what its latest plan expects it to cost: the alert `cost_over_plan` measures by that, unless it is started with another model.',
+          'Scope: `read`. Of a job that waits to be started, with what was uploaded for it; or of a spec whose input lies in object storage. Made by a caller who has the scope `submit` as well, the plan is kept by the job, in place of any before: the alert `cost_over_plan` measures by what it expects, unless the job is started with another model. Made without that scope it changes nothing, and no job can be started by it.',
         tags: ['plans'],
         body: PLAN,
         response: {
@@ -76,7 +77,8 @@ function addPlans(app: App, { service, config, stopping }: HttpDeps): void {
         },
       },
     },
-    async ({ principal: { tenantNo }, body }, reply) => {
+    async ({ principal, body }, reply) => {
+      const { tenantNo } = principal
       const { spec, job_id, explain = false } = body
       if ((spec === undefined) === (job_id === undefined)) {
         throw new SluiceError('request_invalid', 'body: give either job_id or spec')
@@ -94,7 +96,9 @@ function addPlans(app: App, { service, config, stopping }: HttpDeps): void {
       try {
         const what = job_id === undefined ? { document: spec } : { job: job_id }
         const signal = AbortSignal.any([caller.signal, stopping])
-        const { plan } = await service.specDesk(tenantNo).plan(what, { explain, signal })
+        const { plan } = await service
+          .specDesk(tenantNo)
+          .plan(what, { explain, keep: may(principal, 'submit'), signal })
         if (plan === null) throw new SluiceError('internal', 'a plan without a pilot came to nothing')
         return planJson(plan)
       } finally {

@@ -10,10 +10,10 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   '/v1/embeddings': 'there are no embeddings here: rows can be texts and JSON, and no vectors yet',
 }
 
-/** Refuses what clients of OpenAI may well try here, with what they can do instead. */
+/** Refuses what clients of OpenAI may well try here, by whatever method, with what they can do instead. */
 export function elsewhereRoutes(app: App): void {
   for (const [url, message] of Object.entries(ELSEWHERE)) {
-    app.post(url, { config: { scope: 'read', errors: 'openai' }, schema: { hide: true } }, async () => {
+    app.all(url, { config: { scope: 'read', errors: 'openai' }, schema: { hide: true } }, async () => {
       throw new SluiceError('route_not_found', message)
     })
   }
