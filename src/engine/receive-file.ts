@@ -126,6 +126,8 @@ async function* untilAborted<T>(source: AsyncIterable<T>, signal: AbortSignal): 
 function nextUnless<T>(iterator: AsyncIterator<T>, signal: AbortSignal): Promise<IteratorResult<T>> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(signal.reason)
+    // While the last piece was written, maybe: a listener would not hear of it any more.
+    if (signal.aborted) return stop()
     signal.addEventListener('abort', stop, { once: true })
     const done = () => signal.removeEventListener('abort', stop)
     iterator.next().then(resolve, reject).finally(done)

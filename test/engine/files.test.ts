@@ -99,6 +99,38 @@ describe('files over the network', () => {
     await expect(desk.append(id, 9, of('x'), options)).rejects.toMatchObject({ code: 'file_state' })
   })
 
+  it('are left by a sender who is overtaken while what he sent is written, and of whom nothing more comes', async () => {
+    const { blob, process } = await open()
+    const [writes, mayWrite] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const slow: Blob = {
+      ...blob,
+      async writer(key) {
+        const writer = await blob.writer(key)
+        return {
+          ...writer,
+          async write(bytes) {
+            writes.resolve()
+            await mayWrite.promise
+            await writer.write(bytes)
+          },
+        }
+      },
+    }
+    const desk = process(slow)
+    const id = await added(desk)
+    async function* hanging() {
+      yield* of('old')
+      await new Promise(() => undefined)
+    }
+    const first = expect(desk.append(id, 0, hanging(), options)).rejects.toMatchObject({ code: 'file_state' })
+    await writes.promise
+    const second = desk.append(id, 3, of(' and new'), options)
+    mayWrite.resolve()
+    await first
+    expect(await second).toMatchObject({ bytes: 11 })
+    expect(await read(desk, id)).toBe('old and new')
+  })
+
   it('never count where two processes received two of them for one', async () => {
     const { process } = await open()
     const [one, two] = [process(), process()]
