@@ -28,7 +28,16 @@ const ANY_STORE = scenarios(
 )
 
 /** Scenarios that take a fleet, or that a fleet makes harder. */
-const FLEET_ONLY = scenarios('fleet*', 'chaos', 'rolling-upgrade', 'workers', 'reuse', 'object-storage')
+const FLEET_ONLY = scenarios(
+  'fleet*',
+  'chaos',
+  'rolling-upgrade',
+  'workers',
+  'reuse',
+  'object-storage',
+  'budget',
+  'many-jobs',
+)
 
 /**
  * One process per test file, three at a time: scenarios wait more than they work. A scenario may take minutes, anything else seconds. Scenarios run on one machine's

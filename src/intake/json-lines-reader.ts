@@ -17,14 +17,24 @@ export function createJsonLinesReader(reading: JsonReading, from: ReaderState): 
   let { line } = from
   let { empty, skipping } = { empty: 0, skipping: null, ...from } as LinesState
 
+  /** A file may be millions of empty lines: one costs no search for its end. */
+  function afterEmptyLines(bytes: Buffer, from: number): number {
+    let at = from
+    while (bytes[at] === LF) at += 1
+    empty += at - from
+    line += at - from
+    return at
+  }
+
   function take(bytes: Buffer, final: boolean, items: SourceItem[]): number {
     const valid = isUtf8(bytes.subarray(0, final ? bytes.length : bytes.lastIndexOf(LF) + 1))
     let at = 0
-    while ((at < bytes.length || skipping !== null) && scanLine(bytes, at, final, LF, slot)) {
-      const text = bytes.subarray(at, slot.end)
+    for (;;) {
+      if (skipping === null) at = afterEmptyLines(bytes, at)
+      if ((at >= bytes.length && skipping === null) || !scanLine(bytes, at, final, LF, slot)) break
       if (skipping !== null) items.push(unreadableJson(reading, line, JSON_TOO_LONG, skipping))
-      else if (isBlank(text)) empty += 1
-      else items.push(jsonItem(reading, text, line, valid))
+      else if (isBlank(bytes, at, slot.end)) empty += 1
+      else items.push(jsonItem(reading, bytes.subarray(at, slot.end), line, valid))
       skipping = null
       line += 1
       at = slot.next
@@ -39,6 +49,10 @@ export function createJsonLinesReader(reading: JsonReading, from: ReaderState): 
   return Object.freeze({ take, state: (): LinesState => ({ line, empty, skipping }) })
 }
 
-function isBlank(bytes: Buffer): boolean {
-  return bytes.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d)
+function isBlank(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at]
+    if (byte !== 0x20 && byte !== 0x09 && byte !== 0x0d) return false
+  }
+  return true
 }
