@@ -20,7 +20,7 @@ export function createJsonLinesReader(reading: JsonReading, from: ReaderState): 
   /** A file may be millions of empty lines: one costs no search for its end. */
   function afterEmptyLines(bytes: Buffer, from: number): number {
     let at = from
-    while (bytes[at] === LF) at += 1
+    while (skipping === null && bytes[at] === LF) at += 1
     empty += at - from
     line += at - from
     return at
@@ -30,7 +30,7 @@ export function createJsonLinesReader(reading: JsonReading, from: ReaderState): 
     const valid = isUtf8(bytes.subarray(0, final ? bytes.length : bytes.lastIndexOf(LF) + 1))
     let at = 0
     for (;;) {
-      if (skipping === null) at = afterEmptyLines(bytes, at)
+      at = afterEmptyLines(bytes, at)
       if ((at >= bytes.length && skipping === null) || !scanLine(bytes, at, final, LF, slot)) break
       if (skipping !== null) items.push(unreadableJson(reading, line, JSON_TOO_LONG, skipping))
       else if (isBlank(bytes, at, slot.end)) empty += 1
