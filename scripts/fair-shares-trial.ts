@@ -2,11 +2,10 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startCluster } from '../test/postgres/cluster.ts'
 import { runBesideBig, runFairShares } from '../test/scenario/fair-shares-trial.ts'
-import { openPostgresBackEnd } from '../test/scenario/postgres-back-end.ts'
-import { queryDataDir, tellDataDir } from '../test/scenario/query-data-dir.ts'
+import { tellDataDir } from '../test/scenario/query-data-dir.ts'
 import { startSimulatedProvider } from '../test/scenario/simulated-provider.ts'
+import { openTrialPlace } from '../test/scenario/trial-place.ts'
 
 /**
  * `npm run trial:fair-shares -- [--store sqlite|postgres] [--workers 1] [--tenants 50] [--jobs 20] [--rows 40] [--chunk-rows 20] [--tpm 600000]
@@ -32,31 +31,21 @@ const { values } = parseArgs({
 const began = performance.now()
 const log = (line: string) => console.error(`${((performance.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}`)
 
-/** What of a place for the state a trial needs. */
+/** Where the state lies, and how what is in the queue changes hands. */
 async function openPlace(dir: string) {
   await mkdir(dir, { recursive: true })
-  if (values.store !== 'postgres') {
-    const dataDir = join(dir, 'data')
-    return {
-      env: { SLUICE_DATA_DIR: dataDir },
-      query: async <T>(sql: string) => queryDataDir<T>(dataDir, sql),
-      tell: async (sql: string) => tellDataDir(dataDir, sql),
-      giveMessages: 'update messages set tenant_no = (select tenant_no from jobs where jobs.job_no = messages.job_no)',
-      close: async () => undefined,
-    }
+  const place = await openTrialPlace(values.store, dir)
+  if (values.store === 'sqlite') {
+    const tell = async (sql: string) => tellDataDir(join(dir, 'data'), sql)
+    const giveMessages =
+      'update messages set tenant_no = (select tenant_no from jobs where jobs.job_no = messages.job_no)'
+    return { ...place, tell, giveMessages }
   }
-  const cluster = await startCluster([])
-  log(`the state lies in ${cluster.url}`)
-  const backEnd = openPostgresBackEnd(cluster.url, dir)
-  return {
-    ...backEnd,
-    tell: async (sql: string) => void (await backEnd.query(sql)),
-    giveMessages: `update sluice_queue.job_common m set group_id = j.tenant_no::text from jobs j where j.job_no::text = m.group_tier`,
-    async close() {
-      await backEnd.close()
-      await cluster.remove()
-    },
-  }
+  log(`the state lies in ${place.env.SLUICE_DATABASE_URL}`)
+  const tell = async (sql: string) => void (await place.query(sql))
+  const giveMessages =
+    'update sluice_queue.job_common m set group_id = j.tenant_no::text from jobs j where j.job_no::text = m.group_tier'
+  return { ...place, tell, giveMessages }
 }
 
 const number = (name: Exclude<keyof typeof values, 'only' | 'store'>) => Number(values[name])

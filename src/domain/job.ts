@@ -52,6 +52,11 @@ export const JOB_TRANSITIONS: Readonly<Record<JobState, readonly JobState[]>> = 
 /** States in which a job is over (until a `retry` opens a new round). */
 export const TERMINAL_STATES: readonly JobState[] = Object.freeze(['completed', 'failed', 'cancelled'] as const)
 
+/** Whether nobody has said yet that its input is there: it waits to be uploaded, or its submitter reads it. */
+export function isUnbegun({ state, begunAtMs }: Pick<Job, 'state' | 'begunAtMs'>): boolean {
+  return state === 'created' && begunAtMs === undefined
+}
+
 /** Whether the job is over. */
 export function isTerminal(state: JobState): boolean {
   return TERMINAL_STATES.includes(state)

@@ -1,4 +1,4 @@
-import type { Job } from '../domain/job.ts'
+import { isUnbegun, type Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { SluiceError } from '../errors.ts'
 import { enqueueIntake } from '../job/enqueue.ts'
@@ -32,7 +32,7 @@ export async function beginJob(
     await refuseOtherPlan(deps, job, plan)
     return job
   }
-  if (job.state !== 'created' || job.begunAtMs !== undefined) throw cannotBegin(job)
+  if (!isUnbegun(job)) throw cannotBegin(job)
   const before = await submissionOf(deps, job)
   await refuseUnfinished(deps, job, before)
   const files = await uploadedFiles(deps, job, before)

@@ -18,8 +18,12 @@ import { submissionOf } from './submission.ts'
 export async function checkUpload(deps: Pick<EngineDeps, 'store' | 'env'>, job: Job, file: FoundFile): Promise<void> {
   const spec = await specOf(deps, job)
   const { columnsHint = [], unpackedBytes } = await submissionOf(deps, job)
-  const files = [unpackedBytes === undefined ? file : { ...file, unpackedBytes }]
-  const preview = await describeInput({ input: spec.input, baseDir: '', env: deps.env, files })
+  const preview = await describeInput({
+    input: spec.input,
+    baseDir: '',
+    env: deps.env,
+    files: [{ ...file, unpackedBytes }],
+  })
   const report = newReport(filePositions(file.name))
   checkInput(spec, preview, report)
   checkTemplates(spec, preview.columns, report)

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { AS_SPECIFIED, type Job } from '../domain/job.ts'
+import { AS_SPECIFIED, isUnbegun, type Job } from '../domain/job.ts'
 import type { ModelSpec, Spec } from '../domain/spec.ts'
 import { NO_CAPS } from '../domain/tenant.ts'
 import { SluiceError } from '../errors.ts'
@@ -87,15 +87,10 @@ async function refuseOwnPrices({ store, tenantNo, allowance }: EngineDeps, { mod
 /** A job that is there already: what a crash may have left out is done now. */
 async function again(deps: EngineDeps, job: Job, isOther: boolean): Promise<Created> {
   const submission = await submissionOf(deps, job)
-  if (!takesInput(job)) return { job, isOther, fileId: null, notes: [] }
+  if (!isUnbegun(job)) return { job, isOther, fileId: null, notes: [] }
   const { input } = await specOf(deps, job)
   await addFile(deps, job, submission, posix.basename(input.source ?? UNNAMED))
   return { job, isOther, fileId: submission.fileId ?? null, notes: [] }
-}
-
-/** Whether a job that was created over the network waits for its input. */
-function takesInput({ state, begunAtMs }: Job): boolean {
-  return state === 'created' && begunAtMs === undefined
 }
 
 async function addFile({ store, runtime }: EngineDeps, job: Job, { fileId }: Submission, name: string): Promise<void> {

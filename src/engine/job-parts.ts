@@ -6,12 +6,22 @@ import { SluiceError } from '../errors.ts'
 import { readChunk } from '../intake/read-chunk.ts'
 import { specFromCanonical } from '../spec/canonical.ts'
 import type { EngineDeps } from './engine-deps.ts'
+import { createKept } from './kept.ts'
 
 /** The spec version that a job runs with now, as it was submitted. */
 export async function specOf(deps: Pick<EngineDeps, 'store'>, job: Job): Promise<Spec> {
   const canonical = await deps.store.specs.get(job.tenantNo, job.specHash)
   if (canonical === null) throw new SluiceError('internal', `spec ${job.specHash} of ${job.id} is not in the store`)
   return specFromCanonical(canonical)
+}
+
+/** Specs that are kept for whoever asks next. */
+const KEPT_SPECS = 200
+
+/** The spec of a job's round, read once for all jobs that have it. */
+export function createKeptSpecs(deps: Pick<EngineDeps, 'store'>): (job: Job) => Promise<Spec> {
+  const specs = createKept<Spec>(KEPT_SPECS, () => 1)
+  return (job) => specs.get(`${job.tenantNo} ${job.specHash}`, () => specOf(deps, job))
 }
 
 /** Names of the input's columns, as intake found them. */

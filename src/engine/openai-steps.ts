@@ -1,5 +1,5 @@
 import type { BatchError } from '../chat/batch-check.ts'
-import { isTerminal, type Job } from '../domain/job.ts'
+import { isTerminal, isUnbegun, type Job } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import { cancel } from '../job/control.ts'
 import { failIntake } from '../job/fail-intake.ts'
@@ -31,7 +31,7 @@ export async function stepBatch(steps: BatchSteps, batch: OpenAiBatch, signal: A
   if (job !== null && isTerminal(job.state)) return finish(steps, batch, job, signal)
   if (job !== null && isLate) return expire(steps, batch, job)
   if (job === null && (isLate || batch.cancellingAtMs !== null)) return endUnchecked(steps, batch)
-  if (job === null || (job.state === 'created' && job.begunAtMs === undefined)) return check(steps, batch, job, signal)
+  if (job === null || isUnbegun(job)) return check(steps, batch, job, signal)
 }
 
 /** Cancels the job of a batch, where that can still be. */

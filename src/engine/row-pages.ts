@@ -6,7 +6,7 @@ import type { Job } from '../domain/job.ts'
 import type { Spec } from '../domain/spec.ts'
 import { createAtOnce } from './at-once.ts'
 import { doneNoOf } from './job-feed.ts'
-import { specOf } from './job-parts.ts'
+import { createKeptSpecs } from './job-parts.ts'
 import { createKept } from './kept.ts'
 import { resultsOf } from './results.ts'
 import type { TransferDeps } from './transfer-desk.ts'
@@ -15,9 +15,8 @@ import type { TransferDeps } from './transfer-desk.ts'
 const PAGE_BYTES = 32 * 1024
 /** What a row's outcome takes in a line, about; its input comes on top. */
 const OUTCOME_BYTES = 400
-/** Bytes of pages, and specs, that are kept for whoever asks next, in one process. */
+/** Bytes of pages that are kept for whoever asks next, in one process. */
 const KEPT_BYTES = 16 * 1024 * 1024
-const KEPT_SPECS = 100
 /** Pages that are made at a time. */
 const AT_ONCE = 4
 /** Bytes that a page takes beside its lines. */
@@ -47,9 +46,8 @@ export interface RowPages {
 /** Creates the pages of one process. */
 export function createRowPages(deps: TransferDeps): RowPages {
   const pages = createKept<RowPage | null>(KEPT_BYTES, (page) => PAGE_ITSELF + (page?.bytes.length ?? 0))
-  const specs = createKept<Spec>(KEPT_SPECS, () => 1)
+  const specFor = createKeptSpecs(deps)
   const making = createAtOnce(AT_ONCE)
-  const specFor = (job: Job) => specs.get(`${job.tenantNo} ${job.specHash}`, () => specOf(deps, job))
 
   return Object.freeze({
     async next(job: Job, chunk: Chunk, choice: RowChoice, after: number) {

@@ -8,7 +8,7 @@ import type { Outlook } from '../store/role/budgets.ts'
 import type { JobProgress } from '../store/role/jobs.ts'
 import type { EngineDeps } from './engine-deps.ts'
 import { exitCodeOf } from './exit-code.ts'
-import { specOf } from './job-parts.ts'
+import { createKeptSpecs } from './job-parts.ts'
 import { createKept } from './kept.ts'
 import { batchPolicy } from './take-up.ts'
 import { turnaroundsOf } from './turnarounds.ts'
@@ -39,7 +39,7 @@ export interface StatusReader {
   readAll(jobNos: readonly number[]): Promise<readonly JobStatus[]>
 }
 
-/** Specs, and what is known of jobs, that are kept for the next look: a server looks at many in its life. */
+/** Jobs of which something is known that is kept for the next look: a server looks at many in its life. */
 const KEPT = 200
 
 /** Jobs whose progress is read at a time. */
@@ -47,13 +47,12 @@ const AT_ONCE = 200
 
 /** Creates a reader. It is cheap to ask four times a second. */
 export function createStatusReader(deps: EngineDeps): StatusReader {
-  const specs = createKept<Spec>(KEPT, () => 1)
+  const specOfJob = createKeptSpecs(deps)
   const batches = new Map<number, { readonly atMs: number; readonly inBatches: InBatches }>()
   const rounds = createKept<number>(KEPT, () => 1)
   const outlooks = new Map<number, { readonly atMs: number; readonly outlook: Outlook }>()
   const causes = createKept<JobStatus['causes']>(KEPT, () => 1)
 
-  const specOfJob = (job: Job) => specs.get(`${job.tenantNo}/${job.specHash}`, () => specOf(deps, job))
   const budgetOf = async (job: Job, spec: Pick<Spec, 'budget'>, isLive: boolean) => {
     const limits = limitsOf(spec.budget, job.settings)
     if (limits.nano === null && limits.tokens === null) return null

@@ -19,6 +19,5 @@ export async function uploadedFiles(
       hint: 'Create a job anew, and upload it again.',
     })
   }
-  const found = storedFile(file, await store.files.parts(tenantNo, fileId), blob)
-  return [unpackedBytes === undefined ? found : { ...found, unpackedBytes }]
+  return [{ ...storedFile(file, await store.files.parts(tenantNo, fileId), blob), unpackedBytes }]
 }

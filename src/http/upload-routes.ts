@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { isUnbegun } from '../domain/job.ts'
 import { SluiceError } from '../errors.ts'
 import type { StoredFile } from '../service.ts'
 import { exactly, json, nullable, oneOfTexts, problem, ref } from './answer.ts'
@@ -135,7 +136,7 @@ async function fileOf(deps: HttpDeps, tenantNo: number, jobId: string): Promise<
 
 async function assertWaits({ service }: HttpDeps, tenantNo: number, jobId: string): Promise<void> {
   const { job } = await service.engine(tenantNo).status(jobId)
-  if (job.state === 'created' && job.begunAtMs === undefined) return
+  if (isUnbegun(job)) return
   const what = job.begunAtMs === undefined ? `is ${job.state}` : 'was started'
   throw new SluiceError('job_state', `${jobId} ${what}, and takes no input any more`, {
     hint: 'Create another job for another input.',

@@ -7,7 +7,7 @@ export interface FoundFile {
   readonly name: string
   readonly bytes: number
   /** Bytes that it may come to when it is unpacked; absent: any number. */
-  readonly unpackedBytes?: number
+  readonly unpackedBytes?: number | undefined
   /**
    * The bytes from an offset on, in blocks of at most `BLOCK_BYTES`; a block is good until the next is asked for. Throws `input_missing` where it
    * cannot be opened, and, where that can be told, `input_changed` when it is not the same file any more.

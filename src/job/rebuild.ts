@@ -1,4 +1,4 @@
-import type { Job, JobState } from '../domain/job.ts'
+import { isUnbegun, type Job, type JobState } from '../domain/job.ts'
 import { enqueueFinalizer, enqueueIntake, enqueueWork } from './enqueue.ts'
 import type { JobDeps } from './job-deps.ts'
 import { purgeIdle, unlessFetched } from './unless-fetched.ts'
@@ -39,7 +39,7 @@ async function rebuildJob(deps: JobDeps, { jobNo }: Job): Promise<boolean> {
     const job = await store.jobs.getByNo(jobNo)
     if (job === null || !NEEDS_MESSAGES.includes(job.state)) return false
     // Its submitter reads its input.
-    if (job.state === 'created' && job.begunAtMs === undefined) return false
+    if (isUnbegun(job)) return false
     if (!leased) await purgeIdle(queue, tx, jobNo)
     if (job.state === 'created') await enqueueIntake(deps, tx, job)
     else if (job.state === 'finalizing') await enqueueFinalizer(deps, tx, job)

@@ -30,15 +30,17 @@ type Sum = number | string | null
 
 /** The counters in a row of jobs or chunks; missing ones are 0. */
 export function countersOf(row: { readonly [column in CounterColumn]?: Sum }): Counters {
-  const counters = { ...NO_COUNTS } as Record<keyof Counters, number>
-  for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(row[column] ?? 0)
-  return counters
+  return countersFrom((column) => row[column])
 }
 
 /** The counters in the sums of `sumOfCountersBeside`. */
 export function countersBeside(row: { readonly [column in `open_${CounterColumn}`]: Sum }): Counters {
+  return countersFrom((column) => row[`open_${column}`])
+}
+
+function countersFrom(sumOf: (column: CounterColumn) => Sum | undefined): Counters {
   const counters = { ...NO_COUNTS } as Record<keyof Counters, number>
-  for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(row[`open_${column}`] ?? 0)
+  for (const [key, column] of COUNTER_COLUMNS) counters[key] = Number(sumOf(column) ?? 0)
   return counters
 }
 

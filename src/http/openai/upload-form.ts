@@ -11,8 +11,8 @@ const PURPOSE = 'batch'
 const NAME_CHARS = 255
 const SECOND_MS = 1_000
 const DAY_S = 86_400
-/** How long OpenAI keeps the files of batches where nobody says, and what it lets callers say, seconds. */
-const KEPT_S = { default: 30 * DAY_S, least: EXPIRES_S.minimum, most: EXPIRES_S.maximum } as const
+/** How long OpenAI keeps the files of batches where nobody says, seconds. */
+const KEPT_S = 30 * DAY_S
 
 /** Bytes of the fields of a form beside its file. */
 const FIELD_LIMITS = { fields: 8, fieldSize: 1_024, files: 1, parts: 10, headerPairs: 100 } as const
@@ -100,14 +100,14 @@ function refusePurpose(purpose: string | undefined): void {
 
 function keptSeconds(fields: ReadonlyMap<string, string>): number {
   const [anchor, seconds] = [fields.get(ANCHOR), fields.get(SECONDS)]
-  if (anchor === undefined && seconds === undefined) return KEPT_S.default
+  if (anchor === undefined && seconds === undefined) return KEPT_S
   if (anchor !== 'created_at')
     throw invalidParam('expires_after.anchor', "Invalid 'expires_after.anchor': it must be created_at.")
   const kept = Number(seconds)
-  if (Number.isInteger(kept) && kept >= KEPT_S.least && kept <= KEPT_S.most) return kept
+  if (Number.isInteger(kept) && kept >= EXPIRES_S.minimum && kept <= EXPIRES_S.maximum) return kept
   throw invalidParam(
     'expires_after.seconds',
-    `Invalid 'expires_after.seconds': it must be an integer from ${KEPT_S.least} to ${KEPT_S.most}.`,
+    `Invalid 'expires_after.seconds': it must be an integer from ${EXPIRES_S.minimum} to ${EXPIRES_S.maximum}.`,
   )
 }
 
